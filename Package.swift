@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// One module per concern; what a module may import is the table of the design document.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "lapwing",
+    products: [
+        .executable(name: "lapwing", targets: ["lapwing"]),
+        .executable(name: "lapwingctl", targets: ["lapwingctl"]),
+        .executable(name: "lapwingd", targets: ["lapwingd"]),
+        .executable(name: "lapwing-install", targets: ["lapwing-install"]),
+        .executable(name: "lapwing-agent", targets: ["lapwing-agent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        // Shared by host and device
+        .target(name: "CLinux", path: "Sources/CLinux"),
+        module(
+            "LapwingCore",
+            ["CLinux", systemPackage, .product(name: "Subprocess", package: "swift-subprocess")]),
+        module("DiskLayout", ["LapwingCore"]),
+        module("DeviceConfig", ["LapwingCore"]),
+        module("ControlProtocol", ["LapwingCore"]),
+        // Host
+        module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
+        module("Recipes", ["LapwingCore", "Yams"]),
+        module("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
+        module("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
+        module(
+            "ImageAssembly",
+            [
+                "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "DiskLayout", "DeviceConfig",
+                systemPackage,
+            ]),
+        module("Emulator", ["LapwingCore", systemPackage]),
+        // Programs
+        program(
+            "lapwing",
+            [
+                "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "ImageAssembly", "Emulator",
+                arguments,
+            ]),
+        program("lapwingctl", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
+        program("lapwingd", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
+        program("lapwing-install", ["LapwingCore", "DeviceConfig", "DiskLayout", arguments]),
+        program("lapwing-agent", ["LapwingCore"]),
+        // Tests
+        tests("LapwingCore", []),
+    ]
+)
