@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything a fresh machine needs is done by `make image` and `make test`.
+
+RECIPE ?= Recipes/laptop-x86_64.yaml
+NAME := $(basename $(notdir $(RECIPE)))
+LAPWING := .build/release/lapwing
+
+.PHONY: image test unit lint setup lapwing test-scenarios bench clean help
+
+help:
+	@echo 'make image            build the laptop image (RECIPE=... for another)'
+	@echo 'make test             everything: lint, unit tests, image, emulator scenarios, reproducibility'
+	@echo 'make unit             unit and property tests only'
+	@echo 'make test-scenarios   boot the images that are built'
+	@echo 'make bench            compare the build with mmdebstrap, mkosi and live-build'
+
+setup:
+	@.ci/setup
+
+lapwing: setup
+	swift build -c release --product lapwing --static-swift-stdlib
+
+image: lapwing
+	$(LAPWING) build $(RECIPE)
+	@echo
+	@echo 'The image is in out/$(NAME)/. To look at it here:'
+	@echo '    $(LAPWING) vm out/$(NAME)/$(NAME).raw'
+	@echo 'To put it on a stick: write out/$(NAME)/$(NAME).iso to the whole device, for example with dd.'
+
+lint: setup
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+unit: setup
+	swift test
+
+test:
+	@Tests/run all
+
+test-scenarios: lapwing
+	@Tests/run scenarios
+
+bench: lapwing
+	@Benchmarks/build/run
+
+clean:
+	rm -rf .build out
