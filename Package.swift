@@ -54,7 +54,7 @@ let package = Package(
         module("ControlProtocol", ["LapwingCore"]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
-        module("Recipes", ["LapwingCore", "Yams"]),
+        module("Recipes", ["LapwingCore", systemPackage, "Yams"]),
         module("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         module("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
         module(

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// The documentation of each key is the text of its @Key: the reference and the JSON Schema print the same words.
+
+/// A processor architecture.
+public enum Architecture: String, RecipeValue, CaseIterable {
+    case x86_64, arm64
+
+    /// The architecture's name in Debian.
+    public var debian: String {
+        switch self {
+        case .x86_64: "amd64"
+        case .arm64: "arm64"
+        }
+    }
+}
+
+/// The firmware that starts the machine.
+public enum FirmwareKind: String, RecipeValue, CaseIterable { case uefi }
+
+/// The machines an image is for.
+public struct Target: RecipeSection {
+    public static let about = "The machines the image is for."
+    public init() {}
+
+    @Key("The processor architecture.")
+    public var architecture = Architecture.x86_64
+    @Key("The firmware that starts the machine.")
+    public var firmware = FirmwareKind.uefi
+    @Key("Boards that need files of their own; empty for PCs.", .identifier)
+    public var boards: [String] = []
+}
+
+/// The Debian archive the packages come from.
+public struct Archive: RecipeSection {
+    public static let about =
+        "The Debian archive the packages come from. Which mirror serves it is the host's business."
+    public init() {}
+
+    @Key("The code name of the release.", .release)
+    public var release = "trixie"
+    @Key("The components packages may come from.", .release)
+    public var components = ["main"]
+    @Key("What is taken beside the release itself: updates, security, backports.", .release)
+    public var pockets = ["updates", "security"]
+    @Key(
+        "URLs of archives that keep old versions, tried when the mirror has dropped a locked package. {path} is the path"
+            + " of the package in the archive, {file} its file name, {sha256} its digest.", .urlTemplate)
+    public var oldVersions: [String] = []
+}
+
+/// Where the hypervisor comes from.
+public enum HypervisorSource: String, RecipeValue, CaseIterable { case debian, build }
+
+/// The scheduler of the hypervisor.
+public enum SchedulerKind: String, RecipeValue, CaseIterable { case credit2, credit }
+
+/// The hypervisor and its options.
+public struct Hypervisor: RecipeSection {
+    public static let about = "The hypervisor and its options."
+    public init() {}
+
+    @Key("Debian's binary, or built from source.")
+    public var source = HypervisorSource.debian
+    @Key("The package that holds the hypervisor.", .packageName, required: true)
+    public var package = ""
+    @Key("The scheduler.")
+    public var scheduler = SchedulerKind.credit2
+    @Key(
+        "Further options of Xen's command line, one per element. Memory, CPUs and scheduler have keys of their own.",
+        .xenOption)
+    public var options: [String] = []
+    @Key("Whether the boot file carries processor microcode from the microcode packages in the root.")
+    public var ucode = true
+}
+
+/// Power and timers.
+public struct Power: RecipeSection {
+    public static let about = "Power and timers."
+    public init() {}
+
+    /// A power profile.
+    public enum Profile: String, RecipeValue, CaseIterable { case saver, balanced, performance }
+
+    @Key(
+        "How late the hypervisor may fire timers to fire several at once, in nanoseconds; more saves power.",
+        .range(0...10_000_000))
+    public var timerSlop: Int? = nil
+    @Key("The power profile the device starts with.")
+    public var profile = Profile.balanced
+}
