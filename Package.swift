@@ -77,5 +77,6 @@ let package = Package(
         program("lapwing-agent", ["LapwingCore"]),
         // Tests
         tests("LapwingCore", []),
+        tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
     ]
 )
