@@ -50,8 +50,8 @@ let package = Package(
             "LapwingCore",
             ["CLinux", systemPackage, .product(name: "Subprocess", package: "swift-subprocess")]),
         module("DiskLayout", ["LapwingCore"]),
-        module("DeviceConfig", ["LapwingCore"]),
-        module("ControlProtocol", ["LapwingCore"]),
+        module("DeviceConfig", ["LapwingCore", systemPackage]),
+        module("ControlProtocol", ["LapwingCore", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
         module("Recipes", ["LapwingCore", systemPackage, "Yams"]),

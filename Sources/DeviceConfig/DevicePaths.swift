@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import SystemPackage
+
+/// Where things lie on the device, under a root that tests replace by a directory of their own.
+public struct DevicePaths: Sendable, Hashable {
+    /// The root directory; `/` on the device.
+    public var root: FilePath
+
+    /// Paths under a root.
+    public init(root: FilePath = "/") {
+        self.root = root
+    }
+
+    /// The path under the root of an absolute path on the device.
+    public func at(_ path: String) -> FilePath {
+        root.pushing(FilePath(String(path.drop { $0 == "/" })))
+    }
+
+    /// The image's defaults, read-only: `/usr/lib/lapwing`.
+    public var image: FilePath { at("/usr/lib/lapwing") }
+    /// What a person changed on the device: `/var/lib/lapwing/config`.
+    public var changes: FilePath { at("/var/lib/lapwing/config") }
+    /// The administrator's passphrase and keys: `/var/lib/lapwing/access`, for root alone.
+    public var access: FilePath { at("/var/lib/lapwing/access") }
+    /// The user records made at boot: `/run/userdb` (systemd's nss-systemd(8) reads them).
+    public var userRecords: FilePath { at("/run/userdb") }
+    /// The socket of `lapwingd`: `/run/lapwing/control.sock`.
+    public var socket: FilePath { at("/run/lapwing/control.sock") }
+}
