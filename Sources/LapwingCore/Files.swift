@@ -10,7 +10,8 @@ extension FileDescriptor {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do {
                 while filled < count {
-                    let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                    let target = UnsafeMutableRawBufferPointer(
+                        rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                     let got = try read(fromAbsoluteOffset: offset + Int64(filled), into: target)
                     if got == 0 { break }
                     filled += got

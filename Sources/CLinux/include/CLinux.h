@@ -6,6 +6,8 @@
 #ifndef LAPWING_CLINUX_H
 #define LAPWING_CLINUX_H
 
+#include "tree.h"
+
 /* Columns of the terminal behind fd, or 0 when fd is no terminal (TIOCGWINSZ is used through variadic ioctl). */
 int lapwing_terminal_columns(int fd);
 
