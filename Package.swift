@@ -78,5 +78,6 @@ let package = Package(
         // Tests
         tests("LapwingCore", []),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
+        tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
     ]
 )
