@@ -60,8 +60,8 @@ let package = Package(
         module(
             "ImageAssembly",
             [
-                "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "DiskLayout", "DeviceConfig",
-                systemPackage,
+                "CLinux", "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "DiskLayout",
+                "DeviceConfig", systemPackage,
             ]),
         module("Emulator", ["LapwingCore", systemPackage]),
         // Programs
@@ -79,5 +79,6 @@ let package = Package(
         tests("LapwingCore", []),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
+        tests("ImageAssembly", ["LapwingCore", "Hashing", systemPackage]),
     ]
 )

@@ -7,6 +7,7 @@
 #define LAPWING_CLINUX_H
 
 #include "tree.h"
+#include "archive.h"
 
 /* Columns of the terminal behind fd, or 0 when fd is no terminal (TIOCGWINSZ is used through variadic ioctl). */
 int lapwing_terminal_columns(int fd);
