@@ -80,5 +80,6 @@ let package = Package(
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
         tests("ImageAssembly", ["LapwingCore", "Hashing", systemPackage]),
+        tests("DiskLayout", ["LapwingCore"]),
     ]
 )
