@@ -12,11 +12,22 @@ struct ResultEntry: Sendable, Hashable {
         case link = "l"
     }
 
-    struct Stamp: Sendable, Hashable {
+    struct Stamp: Sendable, Hashable, Codable {
         var size: Int64
         var inode: UInt64
         var modified: Int64
         var changed: Int64
+
+        init(size: Int64, inode: UInt64, modified: Int64, changed: Int64) {
+            self.size = size
+            self.inode = inode
+            self.modified = modified
+            self.changed = changed
+        }
+
+        init(_ status: FileStatus) {
+            self.init(size: status.size, inode: status.inode, modified: status.modified, changed: status.changed)
+        }
     }
 
     var path: String
@@ -80,8 +91,7 @@ struct ResultListing: Sendable, Hashable {
                 entries.append(
                     ResultEntry(
                         path: below, kind: kind, permissions: kind == .link ? 0o777 : status.permissions,
-                        stamp: .init(
-                            size: status.size, inode: status.inode, modified: status.modified, changed: status.changed),
+                        stamp: .init(status),
                         digest: nil))
                 if kind == .directory { try add(path, below + "/") }
             }

@@ -4,7 +4,7 @@ public import LapwingCore
 public import SystemPackage
 
 /// What a run did and how long it took. Differs from run to run by nature; stays out of every digest.
-public struct RunReport: Sendable, Codable, Hashable {
+public struct RunReport: Sendable, Codable {
     /// How a step came to its result.
     public enum Outcome: String, Sendable, Codable {
         /// It ran.
@@ -74,6 +74,8 @@ public struct RunReport: Sendable, Codable, Hashable {
     public var childPeakBytes: Int64
 
     let outputs: [String: String]
+    /// Keeps other processes from removing the results that `output(of:)` names.
+    var lease: CacheLease?
 
     private enum CodingKeys: String, CodingKey {
         case schemaVersion, scope, began, seconds, jobs, steps

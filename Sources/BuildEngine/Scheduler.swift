@@ -97,7 +97,7 @@ struct Scheduler {
         try throwIfFailed(failures, complete: reports.count == running.count)
         let own = ResourceUsage.own
         let children = ResourceUsage.children
-        return RunReport(
+        var report = RunReport(
             scope: plan.scope, began: began, seconds: (ContinuousClock.now - start).inSeconds, jobs: jobs,
             steps: plan.entries.map { reports[$0.step] ?? notRun($0) }, ownUserSeconds: own.user - ownBefore.user,
             ownSystemSeconds: own.system - ownBefore.system, childUserSeconds: children.user - childrenBefore.user,
@@ -107,6 +107,8 @@ struct Scheduler {
                 uniqueKeysWithValues: plan.entries.filter { $0.state != .unneeded }.map {
                     ($0.step.name, engine.cache.output($0.key).string)
                 }))
+        report.lease = plan.lease
+        return report
     }
 
     /// For each step the seconds from its begin to the end of the longest chain that needs it; what was never run
@@ -152,7 +154,8 @@ struct Scheduler {
 
     private func throwIfFailed(_ failures: [(StepID, any Error)], complete: Bool) throws {
         let real = failures.filter { !($0.1 is CancellationError) }
-        if real.isEmpty {
+        // Programs stopped by an interruption report that as failures of their own.
+        if real.isEmpty || Task.isCancelled {
             if complete { return }
             throw LapwingError(
                 "build.interrupted", "The build was interrupted.",

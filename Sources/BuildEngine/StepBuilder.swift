@@ -117,7 +117,7 @@ struct StepBuilder: Sendable {
             try await sealed.digested(cache.output(resolved.key))
         }
         let committing = Task { () async throws -> (RunReport.StepReport, StepRecord) in
-            defer { withExtendedLifetime(lock) {} }
+            defer { lock.release() }
             let committed = ContinuousClock.now
             let listing = try await digesting.value
             let record = StepRecord(

@@ -70,6 +70,47 @@ struct StepCache: Sendable {
         return record
     }
 
+    /// The recorded list of a result's files, without a look at them; nil when there is none that can be read.
+    func listing(_ key: Digest) -> ResultListing? {
+        guard isCommitted(key), let bytes = try? Files.read(listingPath(key)) else { return nil }
+        return ResultListing(text: bytes)
+    }
+
+    /// Does something to a file of a result that changes its stamp but not its content, such as giving it another
+    /// name, and writes the new stamp down. Only if the stamp was right before: damage stays noticeable. Without
+    /// `wait`, when the result is busy, the stamp is left to the next check, which then reads the file.
+    func keepingStamp(
+        of path: FilePath, key: Digest, file: String, wait: Bool, _ body: () throws -> Void
+    ) throws {
+        let lock =
+            try wait
+            ? FileLock.wait(buildLock(key.hex), .exclusive) : FileLock.attempt(buildLock(key.hex), .exclusive)
+        defer { lock?.release() }
+        guard lock != nil, var listing = listing(key),
+            let index = listing.entries.firstIndex(where: { $0.path == file }), let before = try Files.status(path),
+            listing.entries[index].stamp == ResultEntry.Stamp(before)
+        else { return try body() }
+        try body()
+        guard let after = try Files.status(path), after.inode == before.inode, after.modified == before.modified,
+            after.size == before.size
+        else { return }
+        listing.entries[index].stamp = .init(after)
+        try store(listing, key)
+    }
+
+    /// The keys that the last builds were made of.
+    func keysOfLastBuilds() throws -> Set<Digest> {
+        let directory = root.appending("last")
+        var keys: Set<Digest> = []
+        for name in try Files.names(in: directory) {
+            guard let bytes = try? Files.read(directory.appending(name)),
+                let last = try? JSONText.decode(LastBuild.self, from: bytes, file: name)
+            else { continue }
+            keys.formUnion(last.steps.values.map(\.key))
+        }
+        return keys
+    }
+
     /// Looks at every path of a result by its status; reads what looks changed, or everything with `verify`.
     func check(_ key: Digest, verify: Bool = false) throws -> State {
         guard isCommitted(key) else { return .absent }
@@ -164,12 +205,12 @@ struct StepCache: Sendable {
             let key = String(name.prefix { $0 != "." })
             guard let lock = try FileLock.attempt(buildLock(key), .exclusive) else { continue }
             await remove(temporary.appending(name), context)
-            withExtendedLifetime(lock) {}
+            lock.release()
         }
         for key in try keys() where !isCommitted(key) {
             guard let lock = try FileLock.attempt(buildLock(key.hex), .exclusive) else { continue }
             if !isCommitted(key), let rubbish = try detach(key) { await remove(rubbish, context) }
-            withExtendedLifetime(lock) {}
+            lock.release()
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import Synchronization
 public import SystemPackage
 
 /// A `flock(2)` lock on a file made for it. It ends with the process at the latest, however that dies, and is not
@@ -14,14 +15,22 @@ public final class FileLock: Sendable {
         case exclusive
     }
 
-    private let descriptor: FileDescriptor
+    private let descriptor: Mutex<FileDescriptor?>
 
     private init(_ descriptor: FileDescriptor) {
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
     }
 
     deinit {
-        try? descriptor.close()
+        release()
+    }
+
+    /// Gives the lock up; more than once is fine.
+    public func release() {
+        descriptor.withLock { descriptor in
+            try? descriptor?.close()
+            descriptor = nil
+        }
     }
 
     /// Takes the lock if nobody is in the way; nil otherwise.
