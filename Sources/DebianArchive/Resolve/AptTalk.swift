@@ -34,7 +34,8 @@ enum AptTalk {
         (
             "archive.unsigned", "An index is not signed.",
             [
-                "is not signed", "no longer signed", "does not have a Release file", "Clearsigned file isn't valid",
+                "is not signed", "no longer signed", "does not have a Release file", "no longer has a Release file",
+                "Clearsigned file isn't valid",
                 "NODATA",
             ],
             "That is no Debian archive, or somebody stands between. Check \"mirror\" and the network."
@@ -123,20 +124,23 @@ enum AptTalk {
             if line.contains("Unable to locate package"), let name = words.last { missing.append(name) }
             if line.contains("has no installation candidate"), words.count > 2 { missing.append(words[2]) }
         }
-        let set = request.set.rawValue
-        if !missing.isEmpty {
-            return LapwingError(
-                "resolve.no-such-package", exit: .badInput,
-                "The archive does not have \(missing.count == 1 ? "a package" : "packages") of the set \"\(set)\".",
-                subject: missing.joined(separator: ", "),
-                hint: "Check the spelling, the release and the architecture (\(request.architecture)).")
-        }
+        if !missing.isEmpty { return noSuchPackage(missing, request) }
         let block = result.text.split(separator: "\n").drop { !$0.contains("unmet dependencies") }.dropFirst()
         let cause = (block.isEmpty ? lines.prefix(8)[...] : block.prefix(12).map(String.init)[...])
             .joined(separator: "\n         ")
         return LapwingError(
-            "resolve.conflict", exit: .badInput, "The packages of the set \"\(set)\" do not go together.",
+            "resolve.conflict", exit: .badInput,
+            "The packages of the set \"\(request.set.rawValue)\" do not go together.",
             subject: request.packages.sorted().prefix(8).joined(separator: ", "),
             cause: cause.isEmpty ? result.errorText : cause)
+    }
+
+    /// The error of names the archive does not have.
+    static func noSuchPackage(_ names: [String], _ request: SetRequest) -> LapwingError {
+        LapwingError(
+            "resolve.no-such-package", exit: .badInput,
+            "The archive does not have \(names.count == 1 ? "a package" : "packages") of the set "
+                + "\"\(request.set.rawValue)\".", subject: names.joined(separator: ", "),
+            hint: "Check the spelling, the release and the architecture (\(request.architecture)).")
     }
 }

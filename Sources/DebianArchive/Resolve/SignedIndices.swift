@@ -35,17 +35,21 @@ public final class SignedIndices: Sendable {
                 "resolve.bad-name", exit: .badInput, "That is no package name.", subject: name)
         }
         client.context.progress.status("resolving the set \(request.set.rawValue)")
-        var arguments = ["-qq", "--print-uris", "install"] + request.packages
+        var arguments = ["install"] + request.packages
         if request.base != .none { arguments.append("?essential") }
         if request.base == .required { arguments.append("?priority(required)") }
         arguments += request.without.map { $0 + "-" }
-        let result = try await run("apt-get", arguments, request, apt)
+        let result = try await run("apt-get", ["-qq", "--print-uris"] + arguments, request, apt)
         guard result.succeeded, AptTalk.complaints(result.errorText).isEmpty else {
-            throw AptTalk.solverError(result, request)
+            // Asked for less quiet, apt says which dependencies are in the way.
+            throw AptTalk.solverError(try await run("apt-get", ["-q", "-s"] + arguments, request, apt), request)
         }
         let planned = try result.text.split(separator: "\n").filter { $0.hasPrefix("'") }.map(
             PlannedPackage.init(line:))
-        if planned.isEmpty { return ResolvedSet(request: request, packages: []) }
+        if planned.isEmpty {
+            try Self.check(request, [])
+            return ResolvedSet(request: request, packages: [])
+        }
         // The records, as apt has them from the verified indices.
         let names = planned.map { "\($0.name)=\($0.version)" }
         let shown = try await run("apt-cache", ["-q", "show"] + names, request, apt)
@@ -57,7 +61,18 @@ public final class SignedIndices: Sendable {
         }
         let uris = client.mirrors.uris
         let packages = try planned.map { try $0.locked(records, uris: uris, set: request.set) }
+        try Self.check(request, packages)
         return ResolvedSet(request: request, packages: packages.sorted { $0.name < $1.name })
+    }
+
+    /// What was asked for has to be there under its own name or as provided: apt also takes regular expressions, and
+    /// names with an appended sign as something to leave out.
+    private static func check(_ request: SetRequest, _ packages: [LockedPackage]) throws {
+        var names = Set(packages.map(\.name))
+        for package in packages { names.formUnion(Relations.provided(package)) }
+        let missing = request.packages.filter { !names.contains($0) }
+        if missing.isEmpty { return }
+        throw AptTalk.noSuchPackage(missing, request)
     }
 
     private func run(
