@@ -64,6 +64,8 @@ let package = Package(
                 "DeviceConfig", systemPackage,
             ]),
         module("Emulator", ["LapwingCore", systemPackage]),
+        // Inside an emulated machine
+        module("GuestAgent"),
         // Programs
         program(
             "lapwing",
@@ -74,12 +76,19 @@ let package = Package(
         program("lapwingctl", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
         program("lapwingd", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
         program("lapwing-install", ["LapwingCore", "DeviceConfig", "DiskLayout", arguments]),
-        program("lapwing-agent", ["LapwingCore"]),
+        // Brought into throw-away copies of images by a cpio archive, and into guests of any make: so it needs nothing
+        // of the system it runs on, not even a C library.
+        .executableTarget(
+            name: "lapwing-agent", dependencies: ["GuestAgent"],
+            swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
         // Tests
         tests("LapwingCore", []),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
         tests("ImageAssembly", ["LapwingCore", "Hashing", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
+        tests("GuestAgent", []),
+        tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),
     ]
 )
