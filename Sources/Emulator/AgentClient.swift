@@ -165,11 +165,16 @@ public actor AgentClient {
                     subject: subject))
         }
         defer { timer.cancel() }
-        let answer = try await withCheckedThrowingContinuation { continuation in
-            pending[id] = Pending(continuation: continuation)
-            Task {
-                do { try await channel.send(line) } catch { self.fail(id, Self.gone) }
+        let answer = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                pending[id] = Pending(continuation: continuation)
+                if Task.isCancelled { fail(id, CancellationError()) }
+                Task {
+                    do { try await channel.send(line) } catch { self.fail(id, Self.gone) }
+                }
             }
+        } onCancel: {
+            Task { await self.fail(id, CancellationError()) }
         }
         return (answer.0, answer.1)
     }

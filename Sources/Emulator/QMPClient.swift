@@ -59,15 +59,16 @@ public actor QMPClient {
                     subject: command))
         }
         defer { timer.cancel() }
-        return try await withCheckedThrowingContinuation { continuation in
-            pending[id] = continuation
-            Task {
-                do {
-                    try await channel.send(line)
-                } catch {
-                    self.fail(id, Self.gone(command))
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                pending[id] = continuation
+                if Task.isCancelled { fail(id, CancellationError()) }
+                Task {
+                    do { try await channel.send(line) } catch { self.fail(id, Self.gone(command)) }
                 }
             }
+        } onCancel: {
+            Task { await self.fail(id, CancellationError()) }
         }
     }
 
@@ -88,7 +89,14 @@ public actor QMPClient {
                     "QEMU did not report an expected event in \(timeout.components.seconds) s."))
         }
         defer { timer.cancel() }
-        return try await withCheckedThrowingContinuation { waiters[key] = (predicate, $0) }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                waiters[key] = (predicate, continuation)
+                if Task.isCancelled { dropWaiter(key, CancellationError()) }
+            }
+        } onCancel: {
+            Task { await self.dropWaiter(key, CancellationError()) }
+        }
     }
 
     /// Ends the connection; commands under way fail.

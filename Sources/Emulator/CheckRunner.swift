@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LapwingCore
+public import SystemPackage
+
+/// Boots throw-away copies of an image and asks them the scenarios. What `lapwing check` is made of.
+public struct CheckRunner: Sendable {
+    /// The image and what is known of it.
+    public var image: CheckedImage
+    /// QEMU and its company.
+    public var tools: EmulatorTools
+    /// Where consoles, QEMU's words and the results are kept; made when it is not there.
+    public var results: FilePath
+    /// KVM or emulation.
+    public var accelerator: Accelerator
+    /// The groups to choose from.
+    public var groups: [ScenarioGroup]
+    /// Virtual processors of the machine.
+    public var processors = 2
+    /// Its memory.
+    public var memory = ByteSize(bytes: 4 << 30)
+    /// The outside world.
+    public var context: Context
+
+    /// Describes a check of an image with the scenarios of this module.
+    public init(
+        image: CheckedImage, tools: EmulatorTools, results: FilePath, accelerator: Accelerator,
+        groups: [ScenarioGroup] = BootScenarios.groups, context: Context
+    ) {
+        self.image = image
+        self.tools = tools
+        self.results = results
+        self.accelerator = accelerator
+        self.groups = groups
+        self.context = context
+    }
+
+    /// One line of `lapwing check --list`.
+    public struct Entry: Sendable, Hashable, Codable {
+        /// The name `--scenario` takes.
+        public var name: String
+        /// The kind of image it is for.
+        public var image: CheckedImage.Kind
+        /// What is asserted.
+        public var summary: String
+    }
+
+    /// The names of all groups and scenarios.
+    public static func list(_ groups: [ScenarioGroup] = BootScenarios.groups) -> Listing<Entry> {
+        let entries = groups.flatMap { group in
+            [Entry(name: group.name, image: group.kind, summary: "boots " + group.summary)]
+                + group.scenarios.filter { $0.kinds.contains(group.kind) }.map {
+                    Entry(name: group.fullName($0), image: group.kind, summary: $0.summary)
+                }
+        }
+        return Listing(
+            "scenarios", entries,
+            columns: [
+                .init("SCENARIO", { $0.name }), .init("IMAGE", { $0.image.rawValue }), .init("ASSERTS", { $0.summary }),
+            ])
+    }
+
+    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all when
+    /// none is named. A name that is unknown, or that is of another kind of image, is a usage error.
+    func selected(_ names: [String]) throws -> [ScenarioGroup] {
+        for name in names {
+            let known = groups.filter { group in
+                group.isNamed(by: name) || group.scenarios.contains { group.fullName($0) == name }
+            }
+            guard !known.isEmpty else {
+                throw LapwingError(
+                    "check.unknown-scenario", exit: .usage, "There is no scenario of this name.", subject: name,
+                    hint: "lapwing check --list names them.")
+            }
+            guard known.contains(where: { $0.kind == image.kind }) else {
+                throw LapwingError(
+                    "check.other-image", exit: .usage, "The scenario is for another kind of image.", subject: name)
+            }
+        }
+        return groups.filter { $0.kind == image.kind }.compactMap { group in
+            var group = group
+            group.scenarios = group.scenarios.filter { $0.kinds.contains(image.kind) }
+            if names.isEmpty || names.contains(where: group.isNamed) {
+                return group.damage == .rootBit && image.root == nil ? nil : group
+            }
+            group.scenarios = group.scenarios.filter { names.contains(group.fullName($0)) }
+            return group.scenarios.isEmpty ? nil : group
+        }
+    }
+
+    /// Runs the named scenarios, or all that apply, and writes `results.json` and `results.xml` (JUnit) beside the
+    /// logs. Nothing is ever tried twice.
+    public func run(_ names: [String] = []) async throws -> CheckReport {
+        let groups = try selected(names)
+        try Files.makeDirectory(results)
+        var report = CheckReport(image: image.path.string, accelerator: accelerator, results: [])
+        for group in groups {
+            try Task.checkCancellation()
+            report.results += try await run(group)
+            try Files.write(try report.listing.render(.json), to: results.appending("results.json"))
+            try Files.write(report.junit, to: results.appending("results.xml"))
+        }
+        return report
+    }
+
+    private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {
+        let logs = results.appending(group.name)
+        try Files.makeDirectory(logs)
+        for name in ["console.log", "qemu.log", "tpm.log"] { try Files.remove(logs.appending(name)) }
+        let work = try WorkDirectory()
+        // The copy stands beside the results, not in /tmp, which may be memory.
+        let disk = logs.appending("copy.img")
+        try Files.remove(disk)
+        defer {
+            work.remove()
+            try? Files.remove(disk)
+        }
+        context.progress.note("\(group.name): booting \(group.summary)")
+        try await ThrowAwayCopy.make(of: image, at: disk, damage: group.damage, tools: tools, context: context)
+        var tpm: TrustedModule?
+        if image.expected.tpm {
+            tpm = try await TrustedModule.start(
+                state: work.path.appending("tpm-state"), sockets: work.path, log: logs.appending("tpm.log"),
+                tools: tools, context: context)
+        }
+        let results: [CheckResult]
+        do {
+            results = try await boot(group, disk: disk, logs: logs, work: work, tpm: tpm?.socket)
+        } catch {
+            await tpm?.stop()
+            throw error
+        }
+        await tpm?.stop()
+        return results
+    }
+
+    private func machine(
+        _ group: ScenarioGroup, disk: FilePath, logs: FilePath, work: WorkDirectory, tpm: FilePath?
+    ) throws -> Machine {
+        let variables = work.path.appending("vars.fd")
+        try Files.copySparse(tools.firmwareVariables, to: variables, permissions: 0o600)
+        var machine = Machine(
+            architecture: image.architecture,
+            firmware: Machine.Firmware(code: tools.firmwareCode, variables: variables), accelerator: accelerator,
+            processors: processors, memory: memory,
+            disks: [Disk(id: "image", file: disk, attachment: group.attachment)], tpm: tpm,
+            serial: .file(logs.appending("console.log")), agentSocket: work.path.appending("agent"),
+            controlSocket: work.path.appending("qmp"))
+        group.change(&machine)
+        return machine
+    }
+
+    private func boot(
+        _ group: ScenarioGroup, disk: FilePath, logs: FilePath, work: WorkDirectory, tpm: FilePath?
+    ) async throws -> [CheckResult] {
+        let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
+        let running = try await RunningMachine.start(
+            machine, tools: tools, context: context, log: logs.appending("qemu.log"))
+        let guest = Guest(image: image, machine: running)
+        var results = [
+            await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in
+                try await Self.start(group, guest)
+            }
+        ]
+        for scenario in group.scenarios {
+            if results[0].outcome == .failed {
+                results.append(CheckResult(group: group.name, name: scenario.name, outcome: .skipped, seconds: 0))
+            } else {
+                results.append(await attempt(group, scenario.name, guest, limit: scenario.limit, scenario.body))
+            }
+        }
+        await running.stop()
+        return results
+    }
+
+    private static func start(_ group: ScenarioGroup, _ guest: Guest) async throws {
+        switch group.start {
+        case .agent:
+            let hello = try await guest.machine.agent.hello(within: group.bootLimit)
+            await guest.notes.setBoot(hello.boot)
+            await guest.note("boot", Facts.seconds((ContinuousClock().now - guest.machine.started).seconds))
+        case .refusal(let texts):
+            let witness = try await guest.machine.waitForConsole(texts, within: group.bootLimit)
+            // An agent that answers now, or soon, runs from a root that should not have been accepted.
+            let hello = try? await guest.machine.agent.hello(within: .seconds(15))
+            try guest.require(hello == nil, "A damaged image must not start, but the agent answered.")
+            await guest.note("refused", witness)
+        }
+    }
+
+    private func attempt(
+        _ group: ScenarioGroup, _ name: String, _ guest: Guest, limit: Duration,
+        _ body: @escaping @Sendable (Guest) async throws -> Void
+    ) async -> CheckResult {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let full = "\(group.name)/\(name)"
+        var message: String?
+        do {
+            try await within(limit, full) { try await body(guest) }
+        } catch {
+            message =
+                "\(error)\n  console, last lines:\n         \(guest.machine.consoleTail())\n  logs: "
+                + results.appending(group.name).string
+        }
+        let seconds = (clock.now - start).seconds
+        context.progress.note("\(message == nil ? "ok    " : "FAILED") \(full) (\(Facts.seconds(seconds)))")
+        return CheckResult(
+            group: group.name, name: name, outcome: message == nil ? .passed : .failed, seconds: seconds,
+            message: message, notes: await guest.notes.take())
+    }
+}

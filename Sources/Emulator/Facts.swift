@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Readers of what a Linux system says of itself. All are pure.
+enum Facts {
+    /// One line of `/proc/PID/mountinfo` (proc_pid_mountinfo(5)).
+    struct Mount: Hashable {
+        /// `major:minor` of the device.
+        var device: String
+        /// The file system's type.
+        var type: String
+        /// Options of the mount and of the file system together.
+        var options: Set<String>
+    }
+
+    /// The topmost mount of each mount point.
+    static func mounts(_ text: String) -> [String: Mount] {
+        var mounts: [String: Mount] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 6, let dash = words[6...].firstIndex(of: "-"), dash + 3 < words.count else { continue }
+            let options = Set((words[5].split(separator: ",") + words[dash + 3].split(separator: ",")).map(String.init))
+            mounts[String(words[4])] = Mount(
+                device: String(words[2]), type: String(words[dash + 1]),
+                // A read-write file system mounted read-only, or the other way around, cannot be written.
+                options: options.contains("ro") ? options.subtracting(["rw"]) : options)
+        }
+        return mounts
+    }
+
+    /// Lines of the form `name : value`, as `xl info` and `veritysetup status` print them.
+    static func fields(_ text: String) -> [String: String] {
+        var fields: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            fields[String(line[..<colon]).trimmed] = String(line[line.index(after: colon)...]).trimmed
+        }
+        return fields
+    }
+
+    /// The local ports in state LISTEN of `/proc/net/tcp` or `tcp6` (kernel, Documentation/networking/proc_net_tcp.rst).
+    static func listeningPorts(_ text: String) -> Set<Int> {
+        var ports: Set<Int> = []
+        for line in text.split(separator: "\n").dropFirst() {
+            let words = line.split(separator: " ")
+            guard words.count > 3, words[3] == "0A", let colon = words[1].lastIndex(of: ":"),
+                let port = Int(words[1][words[1].index(after: colon)...], radix: 16)
+            else { continue }
+            ports.insert(port)
+        }
+        return ports
+    }
+
+    /// The accounts one can log in to with a password, or without one (shadow(5)): those whose field is empty or may
+    /// be a hash. What begins with `!` or `*` is no valid hash.
+    static func accountsWithPassword(_ shadow: String) -> Set<String> {
+        var accounts: Set<String> = []
+        for line in shadow.split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard let name = fields.first else { continue }
+            let password = fields.count > 1 ? fields[1] : ""
+            if !password.hasPrefix("!") && !password.hasPrefix("*") { accounts.insert(String(name)) }
+        }
+        return accounts
+    }
+
+    /// True for what machine-id(5) allows: 32 lower-case hexadecimal digits, not all of them zero.
+    static func isMachineID(_ text: String) -> Bool {
+        text.utf8.count == 32 && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+            && text.contains { $0 != "0" }
+    }
+
+    /// What a crash of the kernel or of Xen prints.
+    static let crashMarks = [
+        "Kernel panic", "BUG: ", "Oops: ", "Call Trace:", "Xen BUG at", "Panic on CPU", "(XEN) Xen call trace",
+    ]
+
+    /// Seconds for a person, one decimal.
+    static func seconds(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
+}
