@@ -90,5 +90,6 @@ let package = Package(
         tests("DiskLayout", ["LapwingCore"]),
         tests("GuestAgent", []),
         tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),
+        tests("Recipes", ["LapwingCore", systemPackage], resources: [.copy("Corpus")]),
     ]
 )

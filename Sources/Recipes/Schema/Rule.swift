@@ -23,6 +23,8 @@ public struct Rule: Sendable, Hashable {
     public var help: String
     /// The most UTF-8 bytes of a text.
     public var limit: Int
+    /// True when a value must not be repeated in a message.
+    public var secret = false
 
     private init(_ kind: Kind, _ noun: String, _ help: String, limit: Int = 255) {
         self.kind = kind
@@ -128,11 +130,17 @@ public struct Rule: Sendable, Hashable {
         "Use lower-case letters, digits, _ and -, starting with a letter or _, at most 31 characters: admin.", limit: 31
     )
     /// A password hash (crypt(5)): yescrypt, gost-yescrypt, SHA-512, bcrypt. Older methods are too weak.
-    public static let passwordHash = text(
+    public static let passwordHash: Rule = {
+        var rule = hash
+        rule.secret = true
+        return rule
+    }()
+
+    private static let hash = text(
         #"\$g?y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43}|"#
             + #"\$6\$(rounds=[1-9][0-9]{3,8}\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}|"#
             + #"\$2[by]\$[0-9]{2}\$[./A-Za-z0-9]{53}"#,
-        "a password hash", "Make one with mkpasswd --method=yescrypt, and write it in single quotes.")
+        "a strong password hash", "Make one with mkpasswd --method=yescrypt (or sha512crypt, bcrypt).")
     /// A line of an authorized_keys file, without options.
     public static let sshKey = text(
         #"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"#

@@ -32,7 +32,7 @@ public indirect enum Shape: Sendable {
         case .integer: "a whole number"
         case .size: "a size"
         case .string(let rule): rule.noun
-        case .choice: "one of a few words"
+        case .choice(let words): words.count == 1 ? words[0] : "one of " + words.joined(separator: ", ")
         case .list: "a list"
         case .map, .object: "a map"
         case .optional(let shape): shape.noun
