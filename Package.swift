@@ -51,7 +51,12 @@ let package = Package(
             ["CLinux", systemPackage, .product(name: "Subprocess", package: "swift-subprocess")]),
         module("DiskLayout", ["LapwingCore"]),
         module("DeviceConfig", ["LapwingCore", systemPackage]),
-        module("ControlProtocol", ["LapwingCore", systemPackage]),
+        module("ControlProtocol", ["LapwingCore", "CLinux", systemPackage]),
+        // Device
+        .systemLibrary(name: "CCrypt", path: "Sources/CCrypt"),
+        module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
+        module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
+        module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
         module("Recipes", ["LapwingCore", systemPackage, "Yams"]),
@@ -73,9 +78,19 @@ let package = Package(
                 "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "ImageAssembly", "Emulator",
                 arguments,
             ]),
-        program("lapwingctl", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
-        program("lapwingd", ["LapwingCore", "DeviceConfig", "ControlProtocol", arguments]),
-        program("lapwing-install", ["LapwingCore", "DeviceConfig", "DiskLayout", arguments]),
+        program(
+            "lapwingctl",
+            [
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "Diagnostics", "CLinux",
+                systemPackage, arguments,
+            ]),
+        program(
+            "lapwingd",
+            [
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", systemPackage, arguments,
+            ]),
+        program(
+            "lapwing-install", ["LapwingCore", "DeviceConfig", "TargetInstall", systemPackage, arguments]),
         // Brought into throw-away copies of images by a cpio archive, and into guests of any make: so it needs nothing
         // of the system it runs on, not even a C library.
         .executableTarget(

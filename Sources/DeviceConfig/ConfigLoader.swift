@@ -54,9 +54,8 @@ public struct ConfigLoader: Sendable {
         var entries: [ConfigEntry] = []
         var problems: [LapwingError] = []
         for section in ConfigSection.allCases {
-            let base = try imageValue(section)
-            var value = base
-            if let change = localValue(section, base: base, problems: &problems) {
+            var value = try imageValue(section)
+            if let change = localValue(section, problems: &problems) {
                 value = change.merged
                 entries += ConfigMerge.entries(section, value: value, change: change.local)
             } else {
@@ -89,8 +88,20 @@ public struct ConfigLoader: Sendable {
             JSONValue.self, from: try Files.read(path, limit: Self.limit), file: path.string)
     }
 
+    /// The section's values with a local change over them; throws when the change is no good.
+    func merged(_ section: ConfigSection, local: JSONValue, file: String) throws -> JSONValue {
+        let base = try imageValue(section)
+        let merged = try Self.canonical(section, try ConfigMerge.merge(base, local, file: file), file: file)
+        if let unknown = ConfigMerge.unknownKey(in: local, known: merged, key: section.rawValue) {
+            throw LapwingError(
+                "config.unknown-key", exit: .badInput, "There is no such key: \(unknown).", subject: file,
+                hint: "lapwingctl config cat shows all keys.")
+        }
+        return merged
+    }
+
     private func localValue(
-        _ section: ConfigSection, base: JSONValue, problems: inout [LapwingError]
+        _ section: ConfigSection, problems: inout [LapwingError]
     ) -> (local: JSONValue, merged: JSONValue)? {
         let path = path(section, .local)
         guard Files.exists(path) else { return nil }
@@ -102,13 +113,7 @@ public struct ConfigLoader: Sendable {
             }
             let local = try JSONText.decode(
                 JSONValue.self, from: try Files.read(path, limit: Self.limit), file: path.string)
-            let merged = try Self.canonical(
-                section, try ConfigMerge.merge(base, local, file: path.string), file: path.string)
-            if let unknown = ConfigMerge.unknownKey(in: local, known: merged, key: section.rawValue) {
-                throw LapwingError(
-                    "config.unknown-key", exit: .badInput, "There is no such key: \(unknown).", subject: path.string,
-                    hint: "lapwingctl config cat shows all keys.")
-            }
+            let merged = try merged(section, local: local, file: path.string)
             return (local, merged)
         } catch let error as LapwingError {
             problems.append(error)

@@ -62,6 +62,16 @@ public enum JSONValue: Sendable, Hashable, Codable {
     /// An object; written with sorted keys.
     case object([String: JSONValue])
 
+    /// The value as it would be written.
+    public init(encoding value: some Encodable) throws {
+        self = try JSONText.decode(JSONValue.self, from: try JSONText.encode(value, pretty: false), file: "value")
+    }
+
+    /// The value read back as a type.
+    public func decoded<T: Decodable>(as type: T.Type) throws -> T {
+        try JSONText.decode(type, from: try JSONText.encode(self, pretty: false), file: "value")
+    }
+
     /// Reads any JSON value.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

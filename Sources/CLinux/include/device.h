@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the device programs need of Linux beyond CLinux.h. Each returns -errno on failure. */
+#ifndef LAPWING_CLINUX_DEVICE_H
+#define LAPWING_CLINUX_DEVICE_H
+
+#include <stddef.h>
+
+/* A listening non-blocking stream socket bound to path with the given mode and group (-1: leave); a socket nobody
+   listens on is replaced. struct sockaddr_un's path is a C array, which Swift imports as a tuple of 108 elements. */
+int lapwing_socket_listen(const char *path, unsigned int mode, int group);
+/* A connected blocking stream socket; sends and receives give up after seconds. */
+int lapwing_socket_connect(const char *path, int seconds);
+/* Sends one datagram to a path or, with a leading '@', an abstract name: sd_notify(3)'s protocol. */
+int lapwing_socket_notify(const char *path, const void *bytes, size_t count);
+/* accept4 with non-blocking and close-on-exec. */
+int lapwing_socket_accept(int fd);
+/* recv/send that never raise SIGPIPE; 0 from receive is the end of the stream. */
+long lapwing_socket_receive(int fd, void *buffer, size_t count);
+long lapwing_socket_send(int fd, const void *buffer, size_t count);
+/* The user id of the peer (SO_PEERCRED). */
+int lapwing_socket_peer(int fd, unsigned int *uid);
+
+/* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP has come. A handler, not signalfd: children must
+   not inherit blocked signals. */
+int lapwing_stop_descriptor(void);
+
+/* Group id of a name, or -errno; -ENOENT when there is none (getgrnam_r needs a buffer and a retry). */
+long lapwing_group_id(const char *name);
+/* chown without following a link. */
+int lapwing_chown(const char *path, unsigned int uid, unsigned int gid);
+int lapwing_symlink(const char *target, const char *path);
+int lapwing_chmod(const char *path, unsigned int mode);
+
+/* Turns echo off (state is filled) or puts the state back; -ENOTTY when fd is no terminal. The state is opaque:
+   struct termios holds C arrays. */
+struct lapwing_terminal_state {
+    unsigned char bytes[128];
+};
+int lapwing_terminal_hide(int fd, struct lapwing_terminal_state *state);
+int lapwing_terminal_restore(int fd, const struct lapwing_terminal_state *state);
+
+/* Overwrites memory so that the compiler may not leave it out. */
+void lapwing_erase(void *memory, size_t count);
+
+/* Replaces this process; returns only -errno (execv wants an array of pointers ending in null). */
+int lapwing_exec(const char *path, char *const arguments[]);
+
+#endif
