@@ -101,7 +101,7 @@ let package = Package(
         tests("LapwingCore", []),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
-        tests("ImageAssembly", ["LapwingCore", "Hashing", systemPackage]),
+        tests("ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
         tests("GuestAgent", []),
         tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),
