@@ -135,17 +135,6 @@ long lapwing_socket_send(int fd, const void *buffer, size_t count)
     return sent < 0 ? -errno : sent;
 }
 
-int lapwing_socket_peer(int fd, unsigned int *uid)
-{
-    struct ucred peer;
-    socklen_t length = sizeof peer;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
-        return -errno;
-    *uid = peer.uid;
-    return 0;
-}
-
 static volatile int stop_descriptor = -1;
 
 static void stop_handler(int number)
@@ -203,16 +192,6 @@ long lapwing_group_id(const char *name)
 int lapwing_chown(const char *path, unsigned int uid, unsigned int gid)
 {
     return lchown(path, uid, gid) != 0 ? -errno : 0;
-}
-
-int lapwing_chmod(const char *path, unsigned int mode)
-{
-    return chmod(path, mode) != 0 ? -errno : 0;
-}
-
-int lapwing_symlink(const char *target, const char *path)
-{
-    return symlink(target, path) != 0 ? -errno : 0;
 }
 
 _Static_assert(sizeof(struct termios) <= sizeof(struct lapwing_terminal_state), "the state holds a termios");

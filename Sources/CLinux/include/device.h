@@ -17,8 +17,6 @@ int lapwing_socket_accept(int fd);
 /* recv/send that never raise SIGPIPE; 0 from receive is the end of the stream. */
 long lapwing_socket_receive(int fd, void *buffer, size_t count);
 long lapwing_socket_send(int fd, const void *buffer, size_t count);
-/* The user id of the peer (SO_PEERCRED). */
-int lapwing_socket_peer(int fd, unsigned int *uid);
 
 /* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP has come. A handler, not signalfd: children must
    not inherit blocked signals. */
@@ -28,8 +26,6 @@ int lapwing_stop_descriptor(void);
 long lapwing_group_id(const char *name);
 /* chown without following a link. */
 int lapwing_chown(const char *path, unsigned int uid, unsigned int gid);
-int lapwing_symlink(const char *target, const char *path);
-int lapwing_chmod(const char *path, unsigned int mode);
 
 /* Turns echo off (state is filled) or puts the state back; -ENOTTY when fd is no terminal. The state is opaque:
    struct termios holds C arrays. */
