@@ -7,7 +7,7 @@ import SystemPackage
 import Testing
 
 @Suite struct ResolveTests {
-    private func resolved(_ base: SetRequest.Base, _ packages: [String], without: [String] = []) async throws
+    private func resolved(_ base: PackageBase, _ packages: [String], without: [String] = []) async throws
         -> [String]
     {
         let archive = try await MiniArchive.usual()

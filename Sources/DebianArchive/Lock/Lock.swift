@@ -47,17 +47,30 @@ public struct LockedIndex: Sendable, Hashable, Codable {
     }
 }
 
+/// Which packages a set takes besides those named and what they depend on.
+public enum PackageBase: String, Sendable, Hashable, Codable, CaseIterable {
+    /// None.
+    case none
+    /// Those marked `Essential: yes`.
+    case essential
+    /// The essential ones and those of priority `required`.
+    case required
+}
+
 /// One set as it was asked for.
 public struct LockedSet: Sendable, Hashable, Codable {
     /// The Debian architecture its packages were resolved for.
     public var architecture: String
     /// The packages asked for by name, sorted.
     public var requested: [String]
+    /// What was taken besides.
+    public var base: PackageBase
 
     /// Describes a set.
-    public init(architecture: String, requested: [String]) {
+    public init(architecture: String, requested: [String], base: PackageBase = .none) {
         self.architecture = architecture
-        self.requested = requested
+        self.requested = requested.sorted()
+        self.base = base
     }
 }
 

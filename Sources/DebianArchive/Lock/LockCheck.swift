@@ -24,7 +24,7 @@ struct LockCheck {
             guard Self.isWord(package.architecture) else { throw bad("that is no architecture", package.id) }
             guard Self.isWord(package.archive) else { throw bad("that is no archive name", package.id) }
             guard Self.isSafePath(package.path) else { throw bad("a path leaves the archive", package.path) }
-            guard package.size > 0, package.size < 1 << 34 else { throw bad("a size is out of range", package.id) }
+            guard package.size > 0, package.size < 1 << 33 else { throw bad("a size is out of range", package.id) }
             guard seen.insert(package.id).inserted else { throw bad("a package stands twice", package.id) }
             for set in package.sets where lock.set(set) == nil {
                 throw bad("a package belongs to a set the lock does not have", package.id)
@@ -33,7 +33,7 @@ struct LockCheck {
         for source in lock.sources {
             guard Self.isSafePath(source.path) else { throw bad("a path leaves the archive", source.path) }
             guard Self.isWord(source.archive) else { throw bad("that is no archive name", source.archive) }
-            guard source.size < 1 << 34 else { throw bad("a size is out of range", source.path) }
+            guard source.size < 1 << 33 else { throw bad("a size is out of range", source.path) }
         }
     }
 

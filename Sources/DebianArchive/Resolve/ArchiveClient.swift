@@ -31,16 +31,6 @@ public struct ArchiveRelease: Sendable, Hashable {
 
 /// What to resolve for one set.
 public struct SetRequest: Sendable, Hashable {
-    /// Which packages are taken besides those named and what they depend on.
-    public enum Base: String, Sendable, Codable {
-        /// None.
-        case none
-        /// Those marked `Essential: yes`.
-        case essential
-        /// The essential ones and those of priority `required`.
-        case required
-    }
-
     /// The set.
     public var set: PackageSetName
     /// The Debian architecture.
@@ -48,13 +38,13 @@ public struct SetRequest: Sendable, Hashable {
     /// The packages asked for.
     public var packages: [String]
     /// What is taken besides.
-    public var base: Base
+    public var base: PackageBase
     /// Packages that must not come in.
     public var without: [String]
 
     /// Describes a set.
     public init(
-        _ set: PackageSetName, architecture: String, packages: [String], base: Base = .essential,
+        _ set: PackageSetName, architecture: String, packages: [String], base: PackageBase = .essential,
         without: [String] = []
     ) {
         self.set = set

@@ -86,7 +86,11 @@ public final class SignedIndices: Sendable {
     /// Makes a lock of resolved sets.
     public func lock(recipe: String, sets: [ResolvedSet], sources: [LockedSource] = []) -> Lock {
         let described = sets.map { set in
-            (set.request.set, LockedSet(architecture: set.request.architecture, requested: set.request.packages))
+            (
+                set.request.set,
+                LockedSet(
+                    architecture: set.request.architecture, requested: set.request.packages, base: set.request.base)
+            )
         }
         return Lock(
             recipe: recipe, release: release.codename, indices: indices,

@@ -32,8 +32,8 @@ public struct PackageStore: Sendable {
 
     /// Where a file of this content stands, whether it is there or not.
     public func path(_ digest: Digest, _ kind: StoreItem.Kind = .package) -> FilePath {
-        directory(kind).appending("sha256").appending(String(digest.hex.prefix(2)))
-            .appending(digest.hex + kind.ending)
+        // One text, not piece by piece: thousands of these are made in an unchanged build.
+        FilePath("\(cache.string)/\(kind.directory)/sha256/\(digest.hex.prefix(2))/\(digest.hex)\(kind.ending)")
     }
 
     func directory(_ kind: StoreItem.Kind) -> FilePath { cache.appending(kind.directory) }

@@ -49,8 +49,8 @@ struct VerifiedRecords: Sendable {
     private static func read(_ file: FilePath) -> [Digest: Stamp] {
         guard let text = try? Files.text(file, limit: 64 << 20) else { return [:] }
         var stamps: [Digest: Stamp] = [:]
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: " ")).map(Substring.init)
             guard let digest = words.first.flatMap({ Digest(hex: $0) }), let stamp = Stamp(Array(words.dropFirst()))
             else { continue }
             stamps[digest] = stamp
