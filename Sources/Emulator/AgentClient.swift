@@ -49,7 +49,12 @@ public actor AgentClient {
 
     /// Connects to the socket behind the guest's port. No agent needs to run yet.
     public static func connect(_ path: FilePath, within limit: Duration = .seconds(30)) async throws -> AgentClient {
-        let client = AgentClient(try await LineChannel.connect(path, within: limit))
+        await over(try await LineChannel.connect(path, within: limit))
+    }
+
+    /// A client on a connection that is there already.
+    static func over(_ channel: LineChannel) async -> AgentClient {
+        let client = AgentClient(channel)
         await client.start()
         return client
     }

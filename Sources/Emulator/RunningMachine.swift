@@ -79,7 +79,11 @@ public final class RunningMachine: Sendable {
                 return nil
             }
             defer { group.cancelAll() }
-            if let first = try await group.next(), let clients = first { return clients }
+            do {
+                if let first = try await group.next(), let clients = first { return clients }
+            } catch let error as LapwingError where error.code == "emulator.gone" {
+                // QEMU ended between making its sockets and greeting.
+            }
             let words = (try? Files.text(log, limit: 1 << 20)) ?? ""
             throw LapwingError(
                 "emulator.start", exit: .unavailable, "QEMU ended before it could be talked to.", subject: log.string,
@@ -104,9 +108,11 @@ public final class RunningMachine: Sendable {
         }
     }
 
-    /// Everything the serial console showed so far; the first 64 MiB.
+    /// Everything the serial console showed so far; nothing when that is over 64 MiB.
     public var console: String {
-        String(decoding: (try? Files.read(consoleLog, limit: 64 << 20)) ?? [], as: UTF8.self)
+        let bytes = (try? Files.read(consoleLog, limit: 64 << 20)) ?? []
+        // A carriage return and the newline after it are one Character to Swift, which would hide the line's end.
+        return String(decoding: bytes.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
     }
 
     /// The last lines of the console, printable.

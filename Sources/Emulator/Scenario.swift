@@ -105,8 +105,8 @@ public enum CheckFailure {
 extension SafeText {
     /// The last lines of a text, each made printable.
     static func lines(_ text: String, last count: Int) -> String {
-        text.split(separator: "\n").suffix(count).map { printable(String($0.filter { $0 != "\r" })) }
-            .joined(separator: "\n         ")
+        text.unicodeScalars.filter { $0 != "\r" }.split(separator: "\n").suffix(count)
+            .map { printable(String(String.UnicodeScalarView($0))) }.joined(separator: "\n         ")
     }
 }
 

@@ -20,9 +20,10 @@ public struct Agent {
     /// An agent for the port at `path`, which may appear later.
     public init(path: String) { self.path = path }
 
-    /// Serves for ever.
-    public mutating func run() -> Never {
-        while true {
+    /// Serves until `done` says so, which is asked between two requests; for ever unless told otherwise.
+    public mutating func run(until done: () -> Bool = { false }) {
+        defer { if port >= 0 { hangUp() } }
+        while !done() {
             if port < 0 {
                 port = Agent.open(path)
                 if port < 0 {

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LapwingCore
+import SystemPackage
+import Testing
+
+@testable import Emulator
+
+private func image(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil) throws -> CheckedImage {
+    CheckedImage(
+        path: "/i.raw", kind: kind, bootFileSystem: .init(offset: 1 << 20, size: 1 << 20), bootFile: "EFI/Linux/a.efi",
+        testBootFile: "/t.efi", root: root,
+        expected: .init(rootHash: try #require(Digest(hex: String(repeating: "a", count: 64)))))
+}
+
+private func runner(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil) throws -> CheckRunner {
+    CheckRunner(
+        image: try image(kind, root: root),
+        tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results", accelerator: .tcg,
+        context: .trapping)
+}
+
+@Suite struct SelectionTests {
+    @Test func `without names all groups of the image's kind run`() throws {
+        #expect(try runner(.iso).selected([]).map(\.name) == ["boot.iso-stick", "boot.iso-optical"])
+        #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk"])
+        let root = CheckedImage.Extent(offset: 0, size: 1)
+        #expect(try runner(.disk, root: root).selected([]).map(\.name) == ["boot.disk", "boot.damaged-root"])
+    }
+
+    @Test func `a scenario's full name leaves only that one in its group`() throws {
+        let groups = try runner(.iso).selected(["boot.iso-optical/hypervisor"])
+        #expect(groups.map(\.name) == ["boot.iso-optical"])
+        #expect(groups.first?.scenarios.map(\.name) == ["hypervisor"])
+    }
+
+    @Test func `scenarios of disks are not asked of an ISO`() throws {
+        let names = try runner(.iso).selected([]).flatMap(\.scenarios).map(\.name)
+        #expect(!names.contains("second-boot"))
+        #expect(try runner(.disk).selected([]).flatMap(\.scenarios).map(\.name).contains("second-boot"))
+    }
+
+    @Test(arguments: ["boot.floppy", "hypervisor", "boot.disk/", "boot.disk/nothing"])
+    func `an unknown name is a usage error`(name: String) throws {
+        let error = #expect(throws: LapwingError.self) { try runner(.disk).selected([name]) }
+        #expect(error?.exit == .usage)
+    }
+
+    @Test func `a name for another kind of image is said to be that`() throws {
+        let error = #expect(throws: LapwingError.self) { try runner(.disk).selected(["boot.iso-stick"]) }
+        #expect(error?.code == "check.other-image")
+    }
+
+    @Test func `the list names every group and scenario once`() throws {
+        let names = CheckRunner.list().records.map(\.name)
+        #expect(Set(names).count == names.count)
+        #expect(names.contains("boot.disk/verity-root"))
+        #expect(!names.contains("boot.iso-stick/second-boot"))
+    }
+}
+
+@Suite struct ReportTests {
+    private let report = CheckReport(
+        image: "/i.raw", accelerator: .tcg,
+        results: [
+            CheckResult(group: "a", name: "start", outcome: .passed, seconds: 31.26, notes: ["boot": "31.3 s"]),
+            CheckResult(group: "a", name: "x", outcome: .failed, seconds: 0.04, message: "1 < 2 & \"q\"\n\u{1b}[0m"),
+            CheckResult(group: "b", name: "y", outcome: .skipped, seconds: 0),
+        ])
+
+    @Test func `the XML is one suite a group, with counts, times and escaped text`() {
+        #expect(
+            report.junit == """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <testsuites>
+                  <testsuite name="a" tests="2" failures="1" skipped="0" time="31.3">
+                    <testcase classname="a" name="start" time="31.3"><system-out>boot: 31.3 s</system-out></testcase>
+                    <testcase classname="a" name="x" time="0.0"><failure message="1 &lt; 2 &amp; &quot;q&quot;&#10;\u{FFFD}[0m"/></testcase>
+                  </testsuite>
+                  <testsuite name="b" tests="1" failures="0" skipped="1" time="0.0">
+                    <testcase classname="b" name="y" time="0.0"><skipped/></testcase>
+                  </testsuite>
+                </testsuites>
+
+                """)
+    }
+
+    @Test func `the table has a line for each scenario`() throws {
+        let table = try report.listing.render(.table)
+        #expect(table.split(separator: "\n").count == 4)
+        #expect(table.contains("a/start   passed      31.3  boot: 31.3 s"))
+    }
+
+    @Test func `only a report in which everything passed is a success`() {
+        #expect(!report.succeeded)
+        #expect(!CheckReport(image: "", accelerator: .tcg, results: []).succeeded)
+        #expect(CheckReport(image: "", accelerator: .tcg, results: [report.results[0]]).succeeded)
+        #expect(!CheckReport(image: "", accelerator: .tcg, results: [report.results[2]]).succeeded)
+        #expect(report.failures.hasPrefix("a/x\n  1 < 2"))
+    }
+}
+
+@Suite struct PayloadTests {
+    @Test func `the agent's files are sorted, relative and only where the initrd looks`() {
+        let entries = AgentPayload(agent: "/agent").entries
+        #expect(entries.map(\.path) == entries.map(\.path).sorted())
+        #expect(entries.allSatisfy { !$0.path.hasPrefix("/") && !$0.path.contains("..") })
+        #expect(entries.contains { $0.content == .file("/agent") && $0.mode == 0o755 })
+    }
+}
+
+@Suite struct ConsoleTests {
+    @Test func `the last lines of a console are cut at carriage returns too and made harmless`() {
+        #expect(SafeText.lines("one\r\ntwo\r\n\u{1b}[2Jthree\r\n", last: 2) == "two\n         \\u{1b}[2Jthree")
+    }
+}
+
+@Suite struct TimeLimitTests {
+    @Test func `a body that takes too long is cancelled and said to`() async {
+        let error = await #expect(throws: LapwingError.self) {
+            try await within(.milliseconds(50), "the thing") { try await Task.sleep(for: .seconds(60)) }
+        }
+        #expect(error?.code == "check.time-limit")
+        #expect(error?.message == "the thing took more than 0 s.")
+    }
+}

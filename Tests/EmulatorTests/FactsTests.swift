@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import Emulator
+
+@Suite struct FactsTests {
+    @Test func `mounts are read with optional fields, and the last one at a place counts`() {
+        let mounts = Facts.mounts(
+            """
+            21 1 0:19 / / rw - rootfs rootfs rw
+            22 1 254:0 / / ro,relatime shared:1 master:2 - erofs /dev/mapper/lapwing-root rw,acl
+            30 22 254:1 / /var rw,nodev shared:3 - ext4 /dev/mapper/lapwing-state rw
+            broken line
+            31 22 0:5 / /x rw -
+            """)
+        #expect(mounts["/"]?.device == "254:0")
+        #expect(mounts["/"]?.type == "erofs")
+        #expect(mounts["/"]?.options == ["ro", "relatime", "acl"])
+        #expect(mounts["/var"]?.options.contains("ro") == false)
+        #expect(mounts.count == 2)
+    }
+
+    @Test func `only sockets that listen are counted`() {
+        let text = """
+              sl  local_address rem_address   st tx_queue rx_queue
+               0: 00000000:0016 00000000:0000 0A 00000000:00000000
+               1: 0100007F:0035 00000000:0000 0A 00000000:00000000
+               2: 0100007F:1F90 0100007F:0035 01 00000000:00000000
+               3: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A
+            """
+        #expect(Facts.listeningPorts(text) == [22, 53, 80])
+    }
+
+    @Test func `locked accounts have no password, empty and hashed ones do`() {
+        let shadow = """
+            root:!*:19000:0:99999:7:::
+            daemon:*:19000::::::
+            admin:$y$j9T$abc:19000::::::
+            guest::19000::::::
+            odd
+            """
+        #expect(Facts.accountsWithPassword(shadow) == ["admin", "guest", "odd"])
+    }
+
+    @Test(arguments: [
+        ("0123456789abcdef0123456789abcdef", true), ("00000000000000000000000000000000", false),
+        ("uninitialized", false),
+        ("0123456789ABCDEF0123456789abcdef", false), ("", false), ("0123456789abcdef0123456789abcde", false),
+    ])
+    func `a machine's identity is recognised`(text: String, good: Bool) { #expect(Facts.isMachineID(text) == good) }
+
+    @Test func `fields keep colons of their values`() {
+        let fields = Facts.fields("host : dom0\nxen_caps  : xen-3.0-x86_64 hvm-3.0\ntime: 12:30:01\nno field\n")
+        #expect(fields["xen_caps"] == "xen-3.0-x86_64 hvm-3.0")
+        #expect(fields["time"] == "12:30:01")
+        #expect(fields.count == 3)
+    }
+}
