@@ -213,12 +213,13 @@ struct CrossChecks {
 
     private func archive() {
         for (index, template) in recipe.archive.oldVersions.enumerated() {
-            let known = ["path", "file", "sha256", "package", "version", "architecture"]
+            let known = ["path", "archive", "name", "version", "sha256", "date"]
             for match in template.matches(of: #/\{([^{}]*)\}/#) where !known.contains(String(match.1)) {
                 fail(
                     "bad-value", "archive.oldVersions[\(index)]",
                     "\(quoted(String(match.0))) is no part of an archive URL.",
-                    Suggestion.sentence(String(match.1), among: known) ?? "Possible: {path}, {file}, {sha256}.")
+                    Suggestion.sentence(String(match.1), among: known)
+                        ?? "Possible: {path}, {archive}, {name}, {version}, {sha256}, {date}.")
             }
         }
         if good("archive"), Set(["oldstable", "stable", "testing", "unstable"]).contains(recipe.archive.release) {

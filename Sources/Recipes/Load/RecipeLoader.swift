@@ -40,11 +40,13 @@ public struct RecipeLoader: Sendable {
     /// Loads a recipe. Throws `LapwingErrors` with every error found, sorted by place, each with exit status 65.
     ///
     /// - Parameters:
-    ///   - path: the recipe file, as the person named it; errors name files the same way.
+    ///   - path: the recipe file, absolute or from the working directory. Errors name files from the working directory
+    ///     where they lie below it.
     ///   - variables: values of declared variables, as the command line gives them.
     public func load(_ path: FilePath, variables set: [String: String] = [:]) throws -> LoadedRecipe {
         let diagnostics = Diagnostics()
         let layers = Layers(directory: context.workingDirectory, diagnostics)
+        let path = shown(path)
         layers.read(path)
         let main = SourceLocation(file: path.string, line: 1, column: 1)
         guard let merged = layers.merged, case .object(let members, _) = merged, !layers.incomplete else {
@@ -63,6 +65,12 @@ public struct RecipeLoader: Sendable {
         return LoadedRecipe(
             recipe: recipe, path: layers.absolute(path), canonical: try JSONText.encode(recipe, pretty: false),
             files: Set(layers.files + sources).sorted { $0.string < $1.string }, provenance: finisher.provenance)
+    }
+
+    /// The path from the working directory, when it lies below.
+    private func shown(_ path: FilePath) -> FilePath {
+        var short = path
+        return path.isAbsolute && short.removePrefix(context.workingDirectory) && !short.isEmpty ? short : path
     }
 
     /// Replaces each `source` by the text of its file.

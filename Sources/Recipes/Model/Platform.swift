@@ -45,7 +45,8 @@ public struct Archive: RecipeSection {
     public var pockets = ["updates", "security"]
     @Key(
         "URLs of archives that keep old versions, tried when the mirror has dropped a locked package. {path} is the path"
-            + " of the package in the archive, {file} its file name, {sha256} its digest.", .urlTemplate)
+            + " of the package in the archive, {archive} the archive's name, {name}, {version} and {sha256} are the"
+            + " package's, {date} is the date of the lock.", .urlTemplate)
     public var oldVersions: [String] = []
 }
 
