@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LapwingCore
+import Synchronization
 
 /// What is wrong with a single value.
 struct LeafProblem: Error {
@@ -76,12 +77,17 @@ enum Leaf {
     }
 }
 
-/// Matches the patterns of rules.
+/// Matches the patterns of rules. Compiling an expression takes longer than using it, so compiled ones are kept.
 enum Patterns {
+    private static let compiled = Mutex<[String: Regex<AnyRegexOutput>]>([:])
+
     /// True when the whole text matches. Compared by Unicode scalars, so that no combining character or CR LF pair
     /// passes as one harmless character.
     static func matches(_ text: String, _ pattern: String) -> Bool {
-        guard let regex = try? Regex(pattern).matchingSemantics(.unicodeScalar) else { return false }
-        return (try? regex.wholeMatch(in: text)) != nil
+        compiled.withLock { cache in
+            if cache[pattern] == nil { cache[pattern] = try? Regex(pattern).matchingSemantics(.unicodeScalar) }
+            guard let regex = cache[pattern] else { return false }
+            return (try? regex.wholeMatch(in: text)) != nil
+        }
     }
 }
