@@ -130,14 +130,14 @@ struct Dice: RandomNumberGenerator {
         #expect(first.canonical != third.canonical)
     }
 
-    @Test func `errors name files from the working directory, also when the recipe was named by its full path`() throws
-    {
+    @Test func `errors name files from the working directory even for a full path`() throws {
         try Support.withFiles([
             "layers/a.yaml": "lapwing: 1\nfoo: 1\n", "r.yaml": "lapwing: 1\nextends: [layers/a.yaml]\n",
         ]) { root in
             let full = root.appending("r.yaml")
             let errors = Support.errors { _ = try Support.loader(in: root).load(full) }
-            #expect(errors.contains("layers/a.yaml:2:1: The key \"foo\" is not known.") && !errors.contains(root.string))
+            #expect(
+                errors.contains("layers/a.yaml:2:1: The key \"foo\" is not known.") && !errors.contains(root.string))
         }
     }
 
