@@ -198,13 +198,7 @@ public struct Lock: Sendable, Hashable, Codable {
         self.release = release
         sourceDateEpoch = indices.map(\.date).max() ?? 0
         self.indices = indices.sorted { ($0.archive, $0.suite) < ($1.archive, $1.suite) }
-        self.sets = Dictionary(
-            uniqueKeysWithValues: sets.map {
-                (
-                    $0.key.rawValue,
-                    LockedSet(architecture: $0.value.architecture, requested: $0.value.requested.sorted())
-                )
-            })
+        self.sets = Dictionary(uniqueKeysWithValues: sets.map { ($0.key.rawValue, $0.value) })
         var merged: [String: LockedPackage] = [:]
         for package in packages {
             let known = merged[package.id]?.sets ?? []

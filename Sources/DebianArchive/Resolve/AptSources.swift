@@ -14,7 +14,7 @@ struct AptSource: Sendable, Hashable {
 
     /// Reads one-line entries: `deb [ option=value … ] uri suite component…`.
     static func oneLine(_ text: String) -> [AptSource] {
-        text.split(separator: "\n").compactMap { raw in
+        ControlText.lines(text).compactMap { raw in
             let line = raw.prefix { $0 != "#" }
             var words = ControlText.words(String(line))
             guard let type = words.first, type == "deb" || type == "deb-src" else { return nil }

@@ -9,7 +9,7 @@ public enum ControlText {
         var fields: [String: String] = [:]
         var name = ""
         func isBlank(_ line: Substring) -> Bool { line.allSatisfy { $0 == " " || $0 == "\t" || $0 == "\r" } }
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in lines(text) {
             if isBlank(line) {
                 if !fields.isEmpty { result.append(fields) }
                 fields = [:]
@@ -27,6 +27,11 @@ public enum ControlText {
         return result
     }
 
+    /// The lines of a text. By bytes: to Swift a carriage return and a newline are one character.
+    static func lines(_ text: String) -> [Substring] {
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Substring.init)
+    }
+
     static func trim(_ text: Substring) -> String {
         var text = text
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
@@ -36,12 +41,12 @@ public enum ControlText {
 
     /// The words of a field, split at spaces and line ends.
     static func words(_ text: String?) -> [String] {
-        (text ?? "").split { $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init)
+        (text ?? "").split(whereSeparator: \.isWhitespace).map(String.init)
     }
 
     /// The signed part of a clear-signed text (RFC 9580 section 7); the text itself when it is not clear-signed.
     static func signedPart(_ text: String) -> String {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = lines(text)
         guard lines.first == "-----BEGIN PGP SIGNED MESSAGE-----",
             let start = lines.firstIndex(where: \.isEmpty),
             let end = lines.firstIndex(of: "-----BEGIN PGP SIGNATURE-----")

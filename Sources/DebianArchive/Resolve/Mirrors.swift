@@ -161,7 +161,7 @@ struct AptSources {
         let path = uri.dropFirst(12).drop { $0 == "/" }
         let list = root.appending(String(path))
         guard Files.exists(list) else { return [] }
-        return try Files.text(list, limit: 1 << 20).split(separator: "\n").compactMap { line in
+        return try ControlText.lines(Files.text(list, limit: 1 << 20)).compactMap { line in
             let word = ControlText.words(String(line.prefix { $0 != "#" })).first
             return word.flatMap { Mirrors.isURI($0) ? $0 : nil }
         }
