@@ -230,8 +230,17 @@ public struct FileTree: Sendable, Equatable {
     public mutating func overlay(
         _ other: FileTree, keepDirectories: Bool = false, throughLinks: Bool = false
     ) throws {
+        _ = try overlayReporting(other, keepDirectories: keepDirectories, throughLinks: throughLinks)
+    }
+
+    /// As `overlay`; says which paths that are no directories were written and what they replaced.
+    mutating func overlayReporting(
+        _ other: FileTree, keepDirectories: Bool, throughLinks: Bool
+    ) throws -> (written: [String], replaced: [Entry]) {
         var moved: [String: String] = [:]
         var late: [Entry] = []
+        var written: [String] = []
+        var replaced: [Entry] = []
         for var entry in other.entries where !entry.path.isEmpty {
             let original = entry.path
             if throughLinks { entry.path = try place(original, &moved) }
@@ -244,21 +253,23 @@ public struct FileTree: Sendable, Equatable {
                     moved[original] = real
                     continue
                 }
+                moved[original] = entry.path
                 if keepDirectories, table[entry.path]?.isDirectory == true { continue }
+                try insert(entry)
+                continue
             }
             moved[original] = entry.path
-            if case .hardlink = entry.kind {
-                late.append(Entry(original, entry.kind, mode: entry.mode))
-            } else {
-                try insert(entry)
-            }
+            written.append(entry.path)
+            if let old = table[entry.path] { replaced.append(old) }
+            if case .hardlink = entry.kind { late.append(other.table[original] ?? entry) } else { try insert(entry) }
         }
-        for link in late {
-            guard var entry = other[link.path], case .hardlink(let target) = entry.kind else { continue }
-            entry.path = moved[link.path] ?? link.path
+        for var entry in late {
+            guard case .hardlink(let target) = entry.kind else { continue }
+            entry.path = moved[entry.path] ?? entry.path
             entry.kind = .hardlink(moved[target] ?? target)
             try insert(entry)
         }
+        return (written, replaced)
     }
 
     private func place(_ path: String, _ moved: inout [String: String]) throws -> String {

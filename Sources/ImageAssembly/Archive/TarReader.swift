@@ -23,13 +23,21 @@ public struct TarLimits: Sendable {
 public enum TarReader {
     /// Reads an archive file.
     public static func read(_ path: FilePath, limits: TarLimits = TarLimits()) throws -> FileTree {
+        try readInOrder(path, limits: limits).tree
+    }
+
+    /// Reads an archive file; also gives the paths in the archive's own order, each once.
+    static func readInOrder(
+        _ path: FilePath, limits: TarLimits = TarLimits()
+    ) throws -> (tree: FileTree, order: [String]) {
         do {
             return try Files.explain("read", path) {
                 let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
                 return try descriptor.closeAfter {
                     let size = try descriptor.seek(offset: 0, from: .end)
                     var scanner = Scanner(path: path, descriptor: descriptor, size: size, limits: limits)
-                    return try scanner.tree()
+                    let tree = try scanner.tree()
+                    return (tree, scanner.order)
                 }
             }
         } catch var error as LapwingError where error.code.hasPrefix("tar.") || error.code.hasPrefix("tree.") {
@@ -49,6 +57,7 @@ public enum TarReader {
         var extensionTotal: UInt64 = 0
         var window: [UInt8] = []
         var windowStart: Int64 = 0
+        var order: [String] = []
 
         /// The next bytes, through a window so that headers of small files cost no system call each.
         mutating func bytes(_ count: Int) throws -> [UInt8] {
@@ -110,7 +119,9 @@ public enum TarReader {
                     }
                     let merged = global.overlaid(local)
                     local = Extensions()
-                    try tree.insert(try entry(header, merged))
+                    let entry = try entry(header, merged)
+                    if tree[entry.path] == nil || order.isEmpty { order.append(entry.path) }
+                    try tree.insert(entry)
                 }
             }
             guard local == Extensions() else {
