@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -122,4 +123,11 @@ int lapwing_node_type(const char *path)
 int lapwing_set_host_name(const char *name)
 {
     return result(sethostname(name, strlen(name)));
+}
+
+int lapwing_processors(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }

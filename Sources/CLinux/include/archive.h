@@ -29,6 +29,8 @@ int lapwing_mount(const char *source, const char *target, const char *type, int 
 /* Makes all mounts private, so that nothing mounted later reaches the host. */
 int lapwing_mounts_private(void);
 int lapwing_unmount(const char *target);
+/* Processors this process may run on (sched_getaffinity). */
+int lapwing_processors(void);
 int lapwing_set_host_name(const char *name);
 /* Sets the file mode creation mask; gives the old one. */
 int lapwing_umask(int mask);

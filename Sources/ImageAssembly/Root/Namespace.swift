@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
-import FoundationEssentials
 public import LapwingCore
 public import SystemPackage
 
@@ -21,8 +20,9 @@ public enum HostNamespaces {
 
     /// What the host says about user namespaces.
     public struct Facts: Sendable, Hashable {
-        /// The user's name and number.
+        /// The user's name.
         public var user = ""
+        /// The user's number.
         public var uid: UInt32 = 0
         /// `/proc/sys/user/max_user_namespaces`, nil when not there.
         public var maximum: Int?
@@ -131,7 +131,8 @@ public enum HostNamespaces {
     /// Runs a verb of `NamespaceEntry` in a namespace. The request goes in as JSON; what the verb prints comes as
     /// progress; its error comes back as it was.
     static func run(
-        _ verb: String, _ request: some Encodable, executable: FilePath, scratch: FilePath, context: Context
+        _ verb: String, _ request: some Encodable, executable: FilePath, scratch: FilePath, context: Context,
+        metric: @escaping @Sendable (String, Double) -> Void = { _, _ in }
     ) async throws {
         try await require(context)
         let file = scratch.appending("request.json")
@@ -139,7 +140,14 @@ public enum HostNamespaces {
         let command = enter(
             [executable.string, "internal-namespace", verb, file.string], root: effectiveUserID() == 0)
         let progress = context.progress
-        let result = try await context.runner.lines(command) { progress.status($0) }
+        let result = try await context.runner.lines(command) { line in
+            let words = line.split(separator: " ")
+            if words.count == 3, words[0] == NamespaceEntry.metricMark, let value = Double(words[2]) {
+                metric(String(words[1]), value)
+            } else {
+                progress.status(line)
+            }
+        }
         if result.succeeded { return }
         let lines = result.errorText.split(separator: "\n")
         if let line = lines.last(where: { $0.hasPrefix(NamespaceEntry.errorMark) }),
@@ -157,6 +165,7 @@ public enum HostNamespaces {
 /// no command for people; the program's main wires it.
 public enum NamespaceEntry {
     static let errorMark = "lapwing-error:"
+    static let metricMark = "lapwing-metric"
 
     /// A `LapwingError` on its way out of the namespace.
     struct Failure: Codable {

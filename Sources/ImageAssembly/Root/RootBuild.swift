@@ -56,20 +56,19 @@ struct RootBuild {
         }
         let log = try Log(FilePath(request.log))
         var clock = ContinuousClock.now
-        func lap(_ what: String) throws {
+        func lap(_ what: String) {
             let now = ContinuousClock.now
-            let spent = now - clock
+            let spent = (now - clock).components
             clock = now
-            let milliseconds = spent.components.seconds * 1000 + spent.components.attoseconds / 1_000_000_000_000_000
-            try log.write("lapwing: \(what): \(milliseconds) ms\n")
-            say(what)
+            let milliseconds = spent.seconds * 1000 + spent.attoseconds / 1_000_000_000_000_000
+            say("\(NamespaceEntry.metricMark) milliseconds.\(what) \(milliseconds)")
         }
 
         let total = request.packages.count
         let contents = try await DebReader.readAll(
             request.packages, spool: FilePath(request.spool), jobs: request.jobs, runner: context.runner
         ) { done in say("unpacked \(done) of \(total) packages") }
-        try lap("read the packages")
+        lap("read")
         let database = try DpkgDatabase(contents)
         let files = try database.files(request.documentation)
         var tree = files
@@ -78,15 +77,15 @@ struct RootBuild {
             try tree.insert(.init(path, .file(.bytes(Array("#!/bin/sh\nexit 0\n".utf8))), mode: 0o755))
         }
         for (path, text, mode) in Self.temporary where tree[path] == nil { try tree.addFile(path, text, mode: mode) }
-        try lap("laid the packages over each other")
+        lap("merge")
         try await DirectoryWriter(faithful: true).write(tree, to: FilePath(root))
-        try lap("wrote the files")
+        lap("write")
 
         try mountForScripts()
         try await preinsts(database, log)
-        try lap("ran the preinst scripts")
+        lap("preinst")
         try await configure(database, log)
-        try lap("configured the packages")
+        lap("configure")
         try unmount()
         try checkStatus()
 
@@ -97,7 +96,7 @@ struct RootBuild {
         for (path, _, _) in Self.temporary where files[path] == nil { result.remove(path) }
         result.clampTimes(to: request.epoch)
         try TarWriter.write(result, to: FilePath(request.output))
-        try lap("packed the root")
+        lap("pack")
         if !request.inMemory {
             for name in try Files.names(in: FilePath(root)) { try Files.removeTree(FilePath(root).appending(name)) }
         }
