@@ -129,6 +129,11 @@ import Testing
         #expect(gathered.children[0].children.map(\.bytes) == [80, 5])
     }
 
+    @Test func `a part that is most of the whole is opened`() {
+        let node = SizeNode.tree([("usr/lib/a", 50), ("usr/bin/b", 30), ("etc/c", 20)], depth: 3).opened()
+        #expect(node.children.map(\.name) == ["usr/lib", "usr/bin", "etc"] && node.bytes == 100)
+    }
+
     @Test(arguments: [(0.0, "0"), (1.005, "1"), (12.5, "12.5"), (-3.25, "-3.25"), (7.049, "7.05"), (.infinity, "0")])
     func `coordinates are short`(value: Double, text: String) { #expect(Figure.coordinate(value) == text) }
 

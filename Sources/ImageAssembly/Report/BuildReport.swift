@@ -93,7 +93,17 @@ public struct BuildReport: Sendable {
             ? "\(Seconds.text(timings.seconds)) in all, up to \(run.jobs) steps at once on \(timings.processors) processors"
             : "Everything was in the cache; dashed bars show what the making took"
         parts.append(.element("p", ["class": "sub"], .text(outcome)))
-        if !timings.phases.isEmpty { parts.append(ReportPictures.phases(timings.phases)) }
+        if !timings.phases.isEmpty {
+            parts.append(ReportPictures.phases(timings.phases))
+            parts.append(
+                .element(
+                    "ul", ["class": "legend"],
+                    timings.phases.enumerated().map { index, phase in
+                        .element(
+                            "li", [:], ReportPictures.key("c\(index % 7)"),
+                            .text("\(phase.name) \(Seconds.text(phase.seconds))"))
+                    }))
+        }
         if !run.steps.isEmpty {
             parts.append(.element("h3", [:], .text("Steps")))
             parts.append(ReportPictures.gantt(run))
@@ -149,7 +159,7 @@ public struct BuildReport: Sendable {
             parts.append(.element("h3", [:], .text("By package")))
             parts.append(ReportPictures.treemap(node.gathered(share: 0.004, limit: 45), "Bytes by package"))
         }
-        if let directories {
+        if let directories = directories?.opened() {
             parts.append(.element("h3", [:], .text("By directory")))
             parts.append(ReportPictures.treemap(directories.gathered(share: 0.004, limit: 14), "Bytes by directory"))
             let rows = directories.children.flatMap { top in

@@ -93,7 +93,7 @@ public struct FileList: Sendable, Codable, Hashable {
     }
 
     /// The bytes below each directory, `depth` levels deep; what is small is gathered under `other`.
-    public func sizes(depth: Int = 3) -> SizeNode {
+    public func sizes(depth: Int = 4) -> SizeNode {
         SizeNode.tree(files.map { ($0.path, $0.size ?? 0) }, depth: depth)
     }
 }

@@ -32,10 +32,15 @@ enum ReportPictures {
     }
 
     /// The text cut to what fits in `room` pixels at twelve pixels' height; empty when hardly a letter does.
-    static func fitted(_ text: String, _ room: Double) -> String {
-        let letters = Int(room / 6.7)
+    static func fitted(_ text: String, _ room: Double, bold: Bool = false) -> String {
+        let letters = Int(room / (bold ? 7.6 : 6.7))
         if text.count <= letters { return text }
         return letters < 4 ? "" : text.prefix(letters - 1) + "…"
+    }
+
+    /// The text when it fits as it is, and nothing otherwise.
+    private static func whole(_ text: String, _ room: Double) -> String {
+        fitted(text, room) == text ? text : ""
     }
 
     // MARK: Seconds
@@ -53,7 +58,7 @@ enum ReportPictures {
                 .element(
                     "g", [:], .element("title", [:], .text(words)),
                     rectangle(Box(x: x, y: 0, width: long, height: 30), "box c\(index % 7)"),
-                    label(fitted("\(phase.name) \(Seconds.text(phase.seconds))", long - 14), x + 8, 19)))
+                    label(whole("\(phase.name) \(Seconds.text(phase.seconds))", long - 14), x + 8, 19)))
             x += long
         }
         return picture(30, "Phases", "The phases of the build in their order, as long as they took.", parts)
@@ -180,9 +185,11 @@ enum ReportPictures {
             let bold = level == 0 ? "bold" : ""
             if oneLine {
                 parts.append(
-                    label(fitted(both.count * 7 <= Int(room) ? both : node.name, room), box.x + 6, box.y + 15, bold))
+                    label(
+                        fitted(both.count * 8 <= Int(room) ? both : node.name, room, bold: level == 0), box.x + 6,
+                        box.y + 15, bold))
             } else {
-                parts.append(label(fitted(node.name, room), box.x + 6, box.y + 16, bold))
+                parts.append(label(fitted(node.name, room, bold: level == 0), box.x + 6, box.y + 16, bold))
                 let small = fitted(size, room)
                 if small == size { parts.append(label(size, box.x + 6, box.y + 31, "soft")) }
             }

@@ -34,6 +34,14 @@ public struct SizeNode: Sendable, Hashable, Codable {
             name, bytes: total, children: groups.map { node(String($0.key), $0.value, depth - 1) })
     }
 
+    /// The same with a part that is most of the whole, such as `usr`, replaced by its own parts, so that a picture of
+    /// it has more than one colour.
+    func opened() -> SizeNode {
+        guard let first = children.first, !first.children.isEmpty, first.bytes * 10 > bytes * 6 else { return self }
+        let parts = first.children.map { SizeNode(first.name + "/" + $0.name, bytes: $0.bytes, children: $0.children) }
+        return SizeNode(name, bytes: bytes, children: parts + children.dropFirst()).opened()
+    }
+
     /// The same with all parts below `share` of the whole gathered into one, and at most `limit` parts on a level.
     public func gathered(share: Double, limit: Int) -> SizeNode {
         gathered(least: Int64(Double(bytes) * share), limit)
