@@ -100,7 +100,11 @@ let package = Package(
         // Tests
         tests("LapwingCore", []),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
-        tests("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
+        .executableTarget(
+            name: "engine-probe", dependencies: ["LapwingCore", "BuildEngine", systemPackage],
+            path: "Tests/EngineProbe",
+            swiftSettings: strict),
+        tests("BuildEngine", ["LapwingCore", "Hashing", "engine-probe", systemPackage]),
         tests("ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
         tests("GuestAgent", []),
