@@ -40,6 +40,7 @@ test-scenarios: lapwing
 	@Tests/run scenarios
 
 bench: lapwing
+	@.ci/setup Benchmarks/build/host-packages
 	@Benchmarks/build/run
 
 clean:
