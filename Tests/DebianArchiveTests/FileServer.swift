@@ -41,6 +41,8 @@ final class FileServer: Sendable {
                 with guard, open(log, "a") as out:
                     out.write(f"{path} {wanted}\n")
                 kind, number = fault(path)
+                if path.startswith("http://"):  # asked as a proxy
+                    path = "/" + path.split("/", 3)[3]
                 if kind == "status":
                     self.send_response(number)
                     self.send_header("Content-Length", "0")

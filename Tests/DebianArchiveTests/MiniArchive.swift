@@ -45,6 +45,19 @@ func liveContext(_ scratch: Scratch) -> Context {
     return context
 }
 
+/// The apt that is tested: the host's, or that of the Debian tree `LAPWING_TEST_APT_TREE` names.
+let testedApt: AptProgram = {
+    guard let tree = ProcessInfo.processInfo.environment["LAPWING_TEST_APT_TREE"] else { return .host }
+    return AptProgram { command, _ in
+        var inside = command
+        inside.executable = "bwrap"
+        inside.arguments =
+            ["--ro-bind", tree, "/", "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp", command.executable]
+            + command.arguments
+        return inside
+    }
+}()
+
 /// A throw-away archive with two parts (main and security), its own key, and packages with nothing in them.
 struct MiniArchive {
     struct Package {
@@ -188,6 +201,11 @@ struct MiniArchive {
     }
 
     static let release = ArchiveRelease("trixie", architectures: ["amd64"])
+
+    /// Reads the indices of the release with the apt that is tested.
+    func refresh(keyring: FilePath? = nil) async throws -> SignedIndices {
+        try await client(keyring: keyring).refresh(Self.release, apt: testedApt)
+    }
 
     func store(_ mirrors: Mirrors? = nil) -> PackageStore {
         let mirrors = mirrors ?? self.mirrors

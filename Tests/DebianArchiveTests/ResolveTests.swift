@@ -12,7 +12,7 @@ import Testing
     {
         let archive = try await MiniArchive.usual()
         let request = SetRequest(.root, architecture: "amd64", packages: packages, base: base, without: without)
-        let set = try await archive.client().refresh(MiniArchive.release).resolve(request)
+        let set = try await archive.refresh().resolve(request, apt: testedApt)
         await archive.close()
         return set.packages.map { "\($0.name) \($0.version)" }
     }
@@ -73,7 +73,7 @@ import Testing
     @Test(arguments: ["--help", "../x", "a b", "?essential", "app-", "app=1"])
     func `what is no package name never reaches apt`(name: String) async throws {
         let archive = try await MiniArchive.usual()
-        let indices = try await archive.client().refresh(MiniArchive.release)
+        let indices = try await archive.refresh()
         await archive.close()
         // "app-" is spelled like a name and is none the archive has.
         let error = await #expect(throws: LapwingError.self) {
@@ -90,10 +90,10 @@ import Testing
         afterGood: Bool, _ spoil: (MiniArchive, FilePath) async throws -> Void
     ) async throws -> LapwingError {
         let archive = try await MiniArchive.usual()
-        if afterGood { _ = try await archive.client().refresh(MiniArchive.release) }
+        if afterGood { _ = try await archive.refresh() }
         try await spoil(archive, archive.root.appending("security/dists/trixie-security"))
         let error = await #expect(throws: LapwingError.self) {
-            _ = try await archive.client().refresh(MiniArchive.release)
+            _ = try await archive.refresh()
         }
         await archive.close()
         let found = try #require(error)
@@ -161,7 +161,7 @@ import Testing
             bytes[bytes.count - 3] ^= 1
             try Files.write(bytes, to: file)
         }
-        #expect(error.code == "archive.index-mismatch")
+        #expect(error.code == "archive.index-mismatch", "\(error)")
     }
 
     @Test func `another suite under the asked one's name is an error`() async throws {
@@ -180,7 +180,7 @@ import Testing
             records.split(separator: "\n").filter { !$0.hasPrefix("SHA256") }.joined(separator: "\n") + "\n"
         }
         let error = await #expect(throws: LapwingError.self) {
-            try await archive.client().refresh(MiniArchive.release).resolve(
+            try await archive.refresh().resolve(
                 SetRequest(.root, architecture: "amd64", packages: ["app"], base: .none))
         }
         await archive.close()

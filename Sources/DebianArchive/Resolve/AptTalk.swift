@@ -43,7 +43,7 @@ enum AptTalk {
         (
             "archive.index-mismatch", "An index is not the one its signature speaks of.",
             [
-                "Hash Sum mismatch", "File has unexpected size", "Hashes of expected file",
+                "Hash Sum mismatch", "Undetermined Error", "File has unexpected size", "Hashes of expected file",
                 "doesn't support architecture",
             ],
             "The mirror may be in the middle of an update; try again in some minutes, or another mirror."
