@@ -29,8 +29,11 @@ public struct AgentPayload: Sendable {
     /// The entries, parents not listed, sorted by path.
     public var entries: [Entry]
 
-    /// What is added to the kernel's command line: the kernel's words go to the console as well.
-    public static let commandLine = ["loglevel=6", "systemd.log_target=kmsg", "systemd.show_status=true"]
+    /// What is added to the kernel's command line: what goes wrong, units included, is said on the console. The list of
+    /// all units is not, for its moving stars take the emulated serial port's time.
+    public static let commandLine = [
+        "loglevel=6", "printk.devkmsg=on", "systemd.log_target=kmsg", "systemd.show_status=error",
+    ]
 
     /// The payload for an agent program that needs nothing of the system it runs on.
     public init(agent: FilePath) {
@@ -70,6 +73,7 @@ public struct AgentPayload: Sendable {
         Description=Test agent
         DefaultDependencies=no
         After=systemd-udevd.service
+        Before=shutdown.target
         Conflicts=shutdown.target
 
         [Service]

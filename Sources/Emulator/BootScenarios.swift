@@ -14,7 +14,7 @@ public enum BootScenarios {
         ScenarioGroup(
             "boot.iso-optical", "the ISO in an optical drive", kind: .iso, attachment: .optical, scenarios: scenarios),
         ScenarioGroup(
-            "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .virtioBlock,
+            "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
             damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
     ]
 

@@ -70,7 +70,7 @@ public struct ScenarioGroup: Sendable {
     /// Describes a group.
     public init(
         _ name: String, _ summary: String, kind: CheckedImage.Kind, attachment: Disk.Attachment,
-        damage: Damage = .none, start: Start = .agent, bootLimit: Duration = .seconds(600),
+        damage: Damage = .none, start: Start = .agent, bootLimit: Duration = .seconds(900),
         change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario]
     ) {
         self.name = name

@@ -14,14 +14,18 @@ enum ThrowAwayCopy {
     ) async throws {
         let permissions: UInt32 = 0o600
         try Files.copySparse(image.path, to: path, permissions: permissions)
-        let command = Command(
-            "mcopy",
-            [
-                "-o", "-i", "\(path.string)@@\(image.bootFileSystem.offset)", image.testBootFile.string,
-                "::/" + image.bootFile,
-            ], environment: ["MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"])
+        let drive = "\(path.string)@@\(image.bootFileSystem.offset)"
+        let environment = ["MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C.UTF-8"]
+        let target = "::/" + image.bootFile
+        // Taking the old file away first makes room, and fails when there is none.
+        let commands = [
+            Command("mdel", ["-i", drive, target], environment: environment),
+            Command("mcopy", ["-i", drive, image.testBootFile.string, target], environment: environment),
+        ]
         do {
-            try await context.runner.require(try tools.wrap(command, [image.testBootFile], [path]))
+            for command in commands {
+                try await context.runner.require(try tools.wrap(command, [image.testBootFile], [path]))
+            }
         } catch let error as LapwingError where error.code == "command.failed" {
             throw LapwingError(
                 "check.boot-file", "The test's boot file could not be put into the copy of the image.",
