@@ -62,13 +62,14 @@ struct ResultListing: Sendable, Hashable {
 
     /// The digest of everything that matters: kinds, permissions, contents, paths; no stamps.
     var digest: Digest {
-        var hasher = Hasher256()
+        var bytes: [UInt8] = []
         for entry in entries {
-            let text =
-                "\(entry.kind.rawValue) \(String(entry.permissions, radix: 8)) \(entry.digest?.hex ?? "-") \(entry.path)\0"
-            hasher.update(Array(text.utf8))
+            bytes += entry.kind.rawValue.utf8
+            bytes += " \(String(entry.permissions, radix: 8)) ".utf8
+            bytes += (entry.digest?.hex ?? "-").utf8
+            bytes += " \(entry.path)\0".utf8
         }
-        return hasher.finalize()
+        return .of(bytes)
     }
 
     /// Lists a directory by status alone. Devices, pipes and sockets are an error.
@@ -168,22 +169,36 @@ struct ResultListing: Sendable, Hashable {
 
     /// Reads `text`; nil when it is damaged.
     init?(text: [UInt8]) {
-        entries = []
-        for line in text.split(separator: 0) {
-            let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 7, omittingEmptySubsequences: false)
-                .map { String(decoding: $0, as: UTF8.self) }
-            guard fields.count == 8, let kind = ResultEntry.Kind(rawValue: fields[0]),
-                let permissions = UInt32(fields[1], radix: 8), let size = Int64(fields[2]),
-                let inode = UInt64(fields[3]),
-                let modified = Int64(fields[4]), let changed = Int64(fields[5])
+        guard let entries = text.withUnsafeBufferPointer(Self.parse) else { return nil }
+        self.entries = entries
+    }
+
+    private static func parse(_ text: UnsafeBufferPointer<UInt8>) -> [ResultEntry]? {
+        var entries: [ResultEntry] = []
+        var at = 0
+        func field(_ end: UInt8) -> String? {
+            let start = at
+            while at < text.count, text[at] != end { at += 1 }
+            guard at < text.count else { return nil }
+            defer { at += 1 }
+            return String(decoding: UnsafeBufferPointer(rebasing: text[start..<at]), as: UTF8.self)
+        }
+        let blank = UInt8(ascii: " ")
+        while at < text.count {
+            guard let kind = field(blank).flatMap(ResultEntry.Kind.init(rawValue:)),
+                let permissions = field(blank).flatMap({ UInt32($0, radix: 8) }),
+                let size = field(blank).flatMap({ Int64($0) }), let inode = field(blank).flatMap({ UInt64($0) }),
+                let modified = field(blank).flatMap({ Int64($0) }), let changed = field(blank).flatMap({ Int64($0) }),
+                let hex = field(blank), let path = field(0)
             else { return nil }
-            let digest = Digest(hex: fields[6])
+            let digest = Digest(hex: hex)
             if (kind == .directory) != (digest == nil) { return nil }
             entries.append(
                 ResultEntry(
-                    path: fields[7], kind: kind, permissions: permissions,
+                    path: path, kind: kind, permissions: permissions,
                     stamp: .init(size: size, inode: inode, modified: modified, changed: changed), digest: digest))
         }
+        return entries
     }
 
     init(entries: [ResultEntry]) {
