@@ -99,6 +99,11 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         // Tests
         tests("LapwingCore", []),
+        tests("DeviceConfig", ["LapwingCore", systemPackage]),
+        tests("ControlProtocol", ["LapwingCore"]),
+        tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         .executableTarget(
             name: "engine-probe", dependencies: ["LapwingCore", "BuildEngine", systemPackage],
