@@ -37,6 +37,7 @@ struct InitrdTree {
         try work.takeLibraries()
         try work.takeModules()
         try work.addOwnFiles()
+        try work.checkUnits()
         work.tree.updateAttributes { entry in
             entry.mtime = 0
             entry.uid = 0
@@ -213,6 +214,34 @@ struct InitrdTree {
         }
         tree.remove("\(units)/default.target")
         try tree.addSymlink("\(units)/default.target", to: "initrd.target")
+    }
+}
+
+extension InitrdTree {
+    /// Throws `initrd.no-program` for every program a unit starts that is not in the tree: it would show only when the
+    /// machine starts. A program with `-` in front may fail and so may be missing (systemd.service(5)).
+    private func checkUnits() throws {
+        var missing: [LapwingError] = []
+        for entry in tree.below("usr/lib/systemd/system") where entry.name.hasSuffix(".service") {
+            guard let content = entry.content else { continue }
+            let text = String(decoding: try reader.bytes(content), as: UTF8.self)
+            for line in text.split(separator: "\n" as Character) where line.hasPrefix("ExecStart=") {
+                guard let word = line.dropFirst(10).split(separator: " " as Character).first else { continue }
+                let program = word.drop { "@:+!-".contains($0) }
+                if word.prefix(while: { "@:+!-".contains($0) }).contains("-") { continue }
+                let places =
+                    program.hasPrefix("/")
+                    ? [String(program.dropFirst())] : ["usr/bin/\(program)", "usr/sbin/\(program)"]
+                if places.contains(where: { tree.resolve($0) != nil }) { continue }
+                missing.append(
+                    LapwingError(
+                        "initrd.no-program", exit: .badInput,
+                        "A unit of the initrd starts a program that is not in it.",
+                        subject: String(program), cause: "\(entry.name) starts it",
+                        hint: "Add the program to Firmware/Initrd/files."))
+            }
+        }
+        if !missing.isEmpty { throw LapwingErrors(missing) }
     }
 }
 
