@@ -99,7 +99,8 @@ extension DiskSteps {
                         "xorriso",
                         [
                             "-no_rc", "-as", "mkisofs", "-quiet", "-iso-level", "3", "-r", "-V", volume.label,
-                            "--modification-date=\(volume.stamp)", "-o", image.string, "-e", "esp.img",
+                            "--modification-date=\(volume.stamp)", "--set_all_file_dates", volume.stamp, "-o",
+                            image.string, "-e", "esp.img",
                             "-no-emul-boot", "-efi-boot-part", "--efi-boot-image", "-graft-points",
                             "esp.img=\(esp.string)", "lapwing/root.erofs=\(data.string)",
                             "lapwing/root.verity=\(verity.string)",
