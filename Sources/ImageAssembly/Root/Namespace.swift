@@ -14,8 +14,12 @@ public enum HostNamespaces {
         let user = root ? [] : ["--user", "--map-root-user", "--map-auto"]
         return Command(
             "unshare",
-            user + ["--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--propagation", "private", "--"]
-                + arguments)
+            // The namespace's own /proc: the thread pool of libdispatch reads /proc/TID/stat of its own threads and
+            // stops the program when it finds somebody else's.
+            user + [
+                "--mount", "--mount-proc", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--propagation",
+                "private", "--",
+            ] + arguments)
     }
 
     /// What the host says about user namespaces.

@@ -73,9 +73,13 @@ public struct RootContents: Sendable, Codable, Hashable {
     }
 
     /// The finished tree: contents and overlays put in, cleaned, `/var` moved to the factory, times clamped, checked.
-    public func finish(_ base: FileTree, overlays: [FileTree], epoch: Int64) throws -> FileTree {
+    /// `prepare` changes the tree once the overlays are in.
+    public func finish(
+        _ base: FileTree, overlays: [FileTree], epoch: Int64, prepare: (inout FileTree) throws -> Void = { _ in }
+    ) throws -> FileTree {
         var tree = try RootCleaning.clean(base, epoch: epoch)
         for overlay in overlays { try tree.overlay(overlay, keepDirectories: true, throughLinks: true) }
+        try prepare(&tree)
         try tree.addFile("etc/hostname", hostname + "\n", mtime: epoch)
         var own = FileTree()
         for item in items {
@@ -144,31 +148,22 @@ public enum RootImageStep {
     ///
     /// - Parameters:
     ///   - base: The step whose result has `root.tar` (`RootBaseStep`).
-    ///   - overlays: Steps whose results are laid over it as they are, owned by root; execute bits count.
+    ///   - programs: The step whose result holds the device programs (`DevicePrograms`).
     public static func step(
-        _ id: StepID = stepID, base: StepID = "root.base", overlays: [StepID] = [], contents: RootContents, seed: Seed,
+        _ id: StepID = stepID, base: StepID = "root.base", programs: StepID, contents: RootContents, seed: Seed,
         epoch: Int64, tools: StepID = ToolsTree.stepID
     ) throws -> Step {
         let settings = Settings(
             contents: contents, epoch: epoch, uuid: seed.uuid("root.erofs"), verityUUID: seed.uuid("root.verity"),
             salt: seed.hex("root.verity.salt"))
-        var inputs: [String: StepInput] = [
-            "base": .output(base), "tools": .output(tools), "settings": .value(try JSONText.string(settings)),
+        let inputs: [String: StepInput] = [
+            "base": .output(base), "programs": .output(programs), "tools": .output(tools),
+            "settings": .value(try JSONText.string(settings)),
         ]
-        for (index, overlay) in overlays.enumerated() { inputs["overlay\(index)"] = .output(overlay) }
-        let count = overlays.count
         return Step(id, title: "finish the root and make its verity image", version: 1, inputs: inputs) { run in
             let base = try TarReader.read(try run.input("base").appending(RootBaseStep.tar))
-            var laid: [FileTree] = []
-            for index in 0..<count {
-                var tree = try DirectoryReader.read(try run.input("overlay\(index)"))
-                tree.updateAttributes { entry in
-                    (entry.uid, entry.gid, entry.mtime) = (0, 0, epoch)
-                    entry.mode = entry.isDirectory || entry.mode & 0o111 != 0 ? 0o755 : 0o644
-                }
-                laid.append(tree)
-            }
-            let tree = try contents.finish(base, overlays: laid, epoch: epoch)
+            let laid = [try DeviceOverlay.programsTree(try run.input("programs"))]
+            let tree = try contents.finish(base, overlays: laid, epoch: epoch, prepare: DeviceOverlay.prepare)
             try Files.write(try JSONText.encode(sizes(tree)), to: run.output.appending("sizes.json"))
             let tar = run.scratch.appending("root.tar")
             try TarWriter.write(tree, to: tar)

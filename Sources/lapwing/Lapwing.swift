@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import ImageAssembly
+import LapwingCore
+import SystemPackage
+
+/// The build host's program: argument parsing and wiring only.
+struct Lapwing: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lapwing",
+        abstract: "Builds client hypervisor images from recipes, and boots and checks them in an emulator.",
+        discussion: """
+            A recipe is one YAML file. `lapwing build RECIPE` resolves its packages (once, into RECIPE.lock.json), \
+            builds the root file system, and writes a disk image, an ISO, a manifest and a report to out/NAME/.
+
+            Begin with:
+              lapwing validate Recipes/laptop-x86_64.yaml
+              lapwing build Recipes/laptop-x86_64.yaml
+              lapwing check out/laptop-x86_64/laptop-x86_64.raw
+              lapwing vm out/laptop-x86_64/laptop-x86_64.raw
+
+            Exit codes: \(ExitStatus.allCases.map { "\($0.rawValue) \($0.meaning)" }.joined(separator: "; ")).
+            """,
+        version: LapwingVersion.text,
+        groupedSubcommands: [
+            CommandGroup(name: "Recipes", subcommands: [Validate.self, Schema.self, Update.self, Explain.self]),
+            CommandGroup(
+                name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self]),
+            CommandGroup(name: "Cache", subcommands: [Clean.self]),
+        ])
+}
+
+@main
+enum Main {
+    static func main() async {
+        // Nothing a build makes may depend on the caller's umask.
+        _ = umask(0o022)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == "internal-namespace" {
+            exit(await NamespaceEntry.main(Array(arguments.dropFirst())))
+        }
+        var parsed = false
+        do {
+            var command = try Lapwing.parseAsRoot(arguments)
+            parsed = true
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let talk = error is ExitCode || error is CleanExit || error is ValidationError
+            if !parsed || talk { Lapwing.exit(withError: error) }
+            exit(Program.report(error).rawValue)
+        }
+    }
+}
+
+/// Text to the two standard streams.
+enum Talk {
+    /// Data, to standard output.
+    static func output(_ text: String) {
+        _ = try? FileDescriptor.standardOutput.writeAll(Array(text.utf8))
+    }
+
+    /// Talk, to standard error.
+    static func error(_ text: String) {
+        _ = try? FileDescriptor.standardError.writeAll(Array((text + "\n").utf8))
+    }
+}
