@@ -94,6 +94,8 @@ struct RootBuild {
             if let original = files[path], result[path] != nil { try result.insert(original) }
         }
         for (path, _, _) in Self.temporary where files[path] == nil { result.remove(path) }
+        // Logs and the machine id would differ from build to build; the result of this step must not.
+        result = try RootCleaning.clean(result, epoch: request.epoch)
         result.clampTimes(to: request.epoch)
         try TarWriter.write(result, to: FilePath(request.output))
         lap("pack")
