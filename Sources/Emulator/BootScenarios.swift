@@ -18,8 +18,9 @@ public enum BootScenarios {
             damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
     ]
 
+    // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.
     private static let scenarios: [Scenario] = [
-        hypervisor, root, units, programs, daemon, state, entry, machineIdentity, passwords, sockets, console, reboot,
+        units, hypervisor, root, programs, daemon, state, entry, machineIdentity, passwords, sockets, console, reboot,
     ]
 
     private static let hypervisor = Scenario(

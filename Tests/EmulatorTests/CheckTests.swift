@@ -51,6 +51,12 @@ private func runner(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil)
         #expect(error?.code == "check.other-image")
     }
 
+    @Test func `nothing is asked before the start-up has come to its end`() throws {
+        for group in try runner(.disk).selected([]) + runner(.iso).selected([]) {
+            #expect(group.scenarios.first?.name == "units")
+        }
+    }
+
     @Test func `the list names every group and scenario once`() throws {
         let names = CheckRunner.list().records.map(\.name)
         #expect(Set(names).count == names.count)
