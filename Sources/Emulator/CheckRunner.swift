@@ -88,6 +88,15 @@ public struct CheckRunner: Sendable {
         }
     }
 
+    /// True when a name, a group's or a scenario's in full, is of this kind of image; an unknown name is a usage error.
+    public func applies(_ name: String) throws -> Bool {
+        do {
+            return try !selected([name]).isEmpty
+        } catch let error as LapwingError where error.code == "check.other-image" {
+            return false
+        }
+    }
+
     /// Runs the named scenarios, or all that apply, and writes `results.json` and `results.xml` (JUnit) beside the
     /// logs. Nothing is ever tried twice.
     public func run(_ names: [String] = []) async throws -> CheckReport {

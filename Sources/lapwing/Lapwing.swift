@@ -28,6 +28,7 @@ struct Lapwing: AsyncParsableCommand {
             CommandGroup(name: "Recipes", subcommands: [Validate.self, Schema.self, Update.self, Explain.self]),
             CommandGroup(
                 name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self]),
+            CommandGroup(name: "Emulator", subcommands: [VM.self, Check.self]),
             CommandGroup(name: "Cache", subcommands: [Clean.self]),
         ])
 }
