@@ -27,9 +27,10 @@ struct Lapwing: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Recipes", subcommands: [Validate.self, Schema.self, Update.self, Explain.self]),
             CommandGroup(
-                name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self]),
+                name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self, Shell.self]),
             CommandGroup(name: "Emulator", subcommands: [VM.self, Check.self]),
-            CommandGroup(name: "Cache", subcommands: [Clean.self]),
+            CommandGroup(name: "Cache", subcommands: [Export.self, Import.self, Clean.self]),
+            CommandGroup(name: "Help", subcommands: [Manual.self]),
         ])
 }
 
@@ -46,8 +47,13 @@ enum Main {
         do {
             var command = try Lapwing.parseAsRoot(arguments)
             parsed = true
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
+            if let asynchronous = command as? any AsyncParsableCommand {
+                // Handed to one task and touched by nobody else.
+                nonisolated(unsafe) let work = asynchronous
+                try await Interruption.cancelling {
+                    var work = work
+                    try await work.run()
+                }
             } else {
                 try command.run()
             }

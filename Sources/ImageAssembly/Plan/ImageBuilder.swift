@@ -90,12 +90,15 @@ public struct ImageBuilder: Sendable {
 
     /// Builds, publishes and reports.
     public func build() async throws -> Outcome {
+        let began = context.clock.now()
         let lock = try await lock()
         let graph = try await ImageGraph(self, lock)
         let plan = try engine.plan(graph.steps, goals: graph.goals, scope: recipe.name, verify: settings.verify)
         let report = try await engine.run(plan, jobs: settings.jobs)
+        try checkBudget(report, lock)
         let publisher = Publisher(engine: engine, directory: directory)
         let files = try publisher.publish(graph.publications, from: report, verify: settings.verify)
+        try writeReport(report, began: began)
         return Outcome(
             directory: directory.string, files: files, seconds: report.seconds, ran: plan.running.map(\.name))
     }

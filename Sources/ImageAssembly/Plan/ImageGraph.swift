@@ -73,6 +73,8 @@ struct ImageGraph {
                 outputs: publications.map(\.step)))
         publications.append(
             Publication(step: ManifestStep.stepID, file: ManifestStep.file, name: "\(name).manifest.json"))
+        publications.append(
+            Publication(step: RootImageStep.stepID, file: RootImageStep.files, name: "\(name).files.json"))
         self.steps = try StepGraph(steps)
         self.publications = publications
         goals = publications.map(\.step)

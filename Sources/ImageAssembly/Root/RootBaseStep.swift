@@ -33,7 +33,7 @@ public enum RootBaseStep {
         let settings = Settings(
             packages: packages.map { "\($0.id) \($0.sha256)" }.sorted(), documentation: documentation, epoch: epoch)
         return Step(
-            id, title: "unpack and configure \(packages.count) packages", version: 2,
+            id, title: "unpack and configure \(packages.count) packages", version: 3,
             inputs: ["settings": .value(try JSONText.string(settings))]
         ) { run in
             let files = try await store.ensure(packages)

@@ -10,7 +10,7 @@ public enum RootCleaning {
 
     /// Directories whose content goes and which stay themselves.
     private static let emptied = [
-        "tmp", "run", "dev", "proc", "sys", "var/tmp", "var/cache", "var/backups", "var/lib/apt/lists", "var/log",
+        "tmp", "run", "dev", "proc", "sys", "var/tmp", "var/cache", "var/backups", "var/lib/apt/lists",
         "var/lib/systemd/catalog", "var/lib/dpkg/updates", "var/lib/dpkg/parts", "root",
     ]
     /// Single files.
@@ -29,6 +29,8 @@ public enum RootCleaning {
         tree.removeAll { entry in
             let path = entry.path
             if files.contains(path) || entry.name == "__pycache__" { return true }
+            // The directories stay: daemons such as xenstored do not make their own.
+            if path.hasPrefix("var/log/") { return !entry.isDirectory }
             if path.hasPrefix("var/lib/dpkg/") { return path.hasSuffix("-old") }
             if path.hasPrefix("etc/ssh/ssh_host_") || path.hasPrefix("boot/initrd.img") { return true }
             return path.hasPrefix("var/lib/ucf/") && (entry.name.last?.isNumber ?? false)

@@ -136,6 +136,9 @@ public enum RootImageStep {
     /// The usual name of the step.
     public static let stepID: StepID = "root.image"
 
+    /// The file of the result that lists the root's files with their digests (`FileList`).
+    public static let files = "files.json"
+
     private struct Settings: Codable {
         var contents: RootContents
         var epoch: Int64
@@ -160,14 +163,16 @@ public enum RootImageStep {
             "base": .output(base), "programs": .output(programs), "tools": .output(tools),
             "settings": .value(try JSONText.string(settings)),
         ]
-        return Step(id, title: "finish the root and make its verity image", version: 1, inputs: inputs) { run in
+        return Step(id, title: "finish the root and make its verity image", version: 2, inputs: inputs) { run in
             let base = try TarReader.read(try run.input("base").appending(RootBaseStep.tar))
             let laid = [try DeviceOverlay.programsTree(try run.input("programs"))]
             let tree = try contents.finish(base, overlays: laid, epoch: epoch, prepare: DeviceOverlay.prepare)
             try Files.write(try JSONText.encode(sizes(tree)), to: run.output.appending("sizes.json"))
             let tar = run.scratch.appending("root.tar")
             try TarWriter.write(tree, to: tar)
+            async let list = FileList(tree).json()
             try await image(ToolsTree(try run.input("tools")), tar, settings, run)
+            try Files.write(try await list, to: run.output.appending(files))
             run.metric("files", Double(tree.count))
             run.metric("bytes", Double(tree.contentSize))
         }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import BuildEngine
+import DebianArchive
 import ImageAssembly
 import LapwingCore
 import SystemPackage
@@ -49,5 +50,57 @@ struct Clean: AsyncParsableCommand {
             for part in ["debs", "sources", "apt"] { try Files.removeTree(directory.appending(part)) }
             context.progress.note("removed the downloaded packages")
         }
+    }
+}
+
+/// `lapwing export`
+struct Export: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write one archive with which a machine without network builds the same image.",
+        discussion: "It holds the recipe and its layers, the lock, all packages and the tools. See also: import.")
+
+    @OptionGroup var recipe: RecipeOptions
+    @Argument(help: "The archive to write.", completion: .file())
+    var file: String
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let context = output.context()
+        let builder = try ImageBuilder(context: context, settings: try recipe.settings(context))
+        let path = context.workingDirectory.pushing(FilePath(file))
+        try await builder.export(to: path)
+        let size = try Files.status(path).map { ByteSize(bytes: UInt64(max(0, $0.size))).description } ?? ""
+        context.progress.note("\(file): \(size)")
+    }
+}
+
+/// `lapwing import`
+struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Take in an archive of lapwing export.",
+        discussion: """
+            Checks every digest, puts the packages into the cache and writes recipe, layers and lock below the \
+            directory. A file that is there with other content is an error and nothing is written.
+            """)
+
+    @Argument(help: "The archive.", completion: .file())
+    var file: String
+    @Argument(help: "The directory for recipe, layers and lock.", completion: .directory)
+    var directory = "."
+    @Option(help: "The cache directory.", completion: .directory)
+    var cache: String?
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let context = output.context()
+        let base = context.workingDirectory
+        let store = PackageStore(
+            context, cache: try cache.map { base.pushing(FilePath($0)) } ?? BuildSettings.userCache(context)
+        ) {
+            throw LapwingError("import.incomplete", exit: .badInput, "The archive lacks packages of its lock.")
+        }
+        let bundle = try await Bundle.import(base.pushing(FilePath(file)), into: store)
+        let recipe = try bundle.write(to: base.pushing(FilePath(directory)))
+        context.progress.note("\(bundle.lock.packages.count) packages; build with: lapwing build \(recipe)")
     }
 }

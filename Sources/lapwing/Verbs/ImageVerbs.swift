@@ -76,3 +76,24 @@ struct Diff: AsyncParsableCommand {
         try output.print(difference.listing())
     }
 }
+/// `lapwing shell`
+struct Shell: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look into the root of a built image.",
+        discussion: """
+            Unpacks the root of the recipe's last build into a private namespace and starts a shell in it, or the \
+            command given after --. Changes are forgotten.
+            """)
+
+    @OptionGroup var recipe: RecipeOptions
+    @OptionGroup var output: OutputOptions
+    @Argument(parsing: .postTerminator, help: "The command to run instead of a shell.")
+    var command: [String] = []
+
+    func run() async throws {
+        let context = output.context()
+        let builder = try ImageBuilder(context: context, settings: try recipe.settings(context))
+        let code = try await builder.shell(command)
+        if code != 0 { throw ExitCode(code) }
+    }
+}
