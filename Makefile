@@ -18,6 +18,7 @@ setup:
 	@.ci/setup
 
 lapwing: setup
+	swift build -c release --product lapwing-agent --static-swift-stdlib
 	swift build -c release --product lapwing --static-swift-stdlib
 
 image: lapwing
