@@ -38,7 +38,10 @@ private struct RealTools {
     }
 }
 
-@Suite(.enabled(if: RealTools.found != nil, "no tools tree in the environment"), .serialized)
+@Suite(
+    .enabled(
+        if: RealTools.found != nil,
+        "LAPWING_TEST_TOOLS, LAPWING_TEST_KERNEL and LAPWING_TEST_INITRD are not all set"), .serialized)
 struct RealMachineTests {
     private func withMachine(
         _ change: (inout Machine, WorkDirectory) throws -> Void = { _, _ in },

@@ -13,7 +13,7 @@ private let packages = ProcessInfo.processInfo.environment["LAPWING_TEST_SYSROOT
 
 /// The real build of the device programs, with the packages of a sysroot that `LAPWING_TEST_SYSROOT` names (a directory
 /// of .deb files). It takes minutes and is run by the build's own tests.
-@Suite(.serialized, .enabled(if: packages != nil))
+@Suite(.serialized, .enabled(if: packages != nil, "LAPWING_TEST_SYSROOT names no packages"))
 struct ProgramsBuildTests {
     private func build(in place: FilePath, context: Context) async throws -> FilePath {
         let packages = try #require(packages)
