@@ -83,7 +83,7 @@ final class FileServer: Sendable {
                         self.close_connection = True
                     elif kind == "endless":
                         self.close_connection = True
-                        for _ in range(400):
+                        for _ in range(6000):
                             self.wfile.write(bytes(number))
                             time.sleep(0.02)
                     else:
