@@ -75,8 +75,8 @@ let package = Package(
         program(
             "lapwing",
             [
-                "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "ImageAssembly", "Emulator",
-                arguments,
+                "LapwingCore", "Recipes", "DebianArchive", "BuildEngine", "ImageAssembly", "DiskLayout", "Emulator",
+                systemPackage, arguments,
             ]),
         program(
             "lapwingctl",
