@@ -28,8 +28,9 @@ public struct PartitionTable: Sendable, Hashable {
     /// The used entries in the order of the table.
     public var entries: [Entry]
 
-    /// Bytes at the start of a disk that hold the whole primary table of the usual 128 entries.
-    public static let length = 34 * 512
+    /// Bytes at the start of a disk that hold the whole primary table: 128 entries as most programs write it, 248 as
+    /// xorriso does.
+    public static let length = (2 + 256 / 4) * 512
 
     /// Reads the primary table from the first bytes of a disk with 512-byte sectors.
     ///
