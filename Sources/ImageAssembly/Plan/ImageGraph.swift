@@ -20,6 +20,11 @@ struct ImageGraph {
         let lockDigest = try lock.digest()
         let seed = Seed(.of(recipeDigest.hex + lockDigest.hex))
         let architecture = try Self.architecture(recipe)
+        guard recipe.hypervisor.source == .debian else {
+            throw LapwingError(
+                "build.no-hypervisor-source", exit: .badInput, "The hypervisor cannot be built from source yet.",
+                subject: "hypervisor.source", hint: "Use \"source: debian\".")
+        }
         let base: StepID = "root.base"
         let name = recipe.name
 

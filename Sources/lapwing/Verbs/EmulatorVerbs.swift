@@ -34,7 +34,11 @@ struct EmulatorOptions: ParsableArguments {
     func choose(_ tools: EmulatorTools, _ context: Context) async throws -> Accelerator {
         if let accelerator { return accelerator }
         let (found, reason) = try await Accelerator.probe(.x86_64, tools: tools, context: context)
-        if found == .tcg { context.progress.note("KVM is not used: \(reason)") }
+        if found == .tcg {
+            // QEMU's own last word says more than the command line before it.
+            let word = reason.split(separator: "\n").last.map(String.init) ?? reason
+            context.progress.note("KVM is not used: \(word.drop { $0 == " " })")
+        }
         return found
     }
 }
