@@ -60,7 +60,7 @@ def check_mkosi(path: Path, wanted: list[str], tree: Path, work: Path) -> None:
     listing = ["debugfs", "-R", "cat /var/lib/dpkg/status", f"{path}?offset={offset}"]
     installed(subprocess.run(listing, check=True, capture_output=True, text=True).stdout, wanted)
     offset = types[ESP]["start"] * 512
-    boot = output_of(enter(tree, work, "mdir", "-/", "-b", "-i", f"/work/out/{path.name}@@{offset}"))
+    boot = output_of(enter(tree, work, "mdir", "-/", "-b", "-i", f"/bench/out/{path.name}@@{offset}"))
     for part in ("/EFI/BOOT/BOOTX64.EFI", "/vmlinuz", "/initrd", "/xen-4"):
         require(part in boot, f"{path.name} has no {part} in the EFI system partition")
 
@@ -68,11 +68,11 @@ def check_mkosi(path: Path, wanted: list[str], tree: Path, work: Path) -> None:
 def check_live(path: Path, wanted: list[str], tree: Path, work: Path) -> None:
     script = """
         set -e
-        mkdir -p /work/look
-        xorriso -osirrox on -indev /work/out/live.iso -extract /live /work/look/live 2>/work/look/log
-        ls /work/look/live
-        unsquashfs -ls /work/look/live/filesystem.squashfs boot
-        unsquashfs -cat /work/look/live/filesystem.squashfs var/lib/dpkg/status
+        mkdir -p /bench/look
+        xorriso -osirrox on -indev /bench/out/live.iso -extract /live /bench/look/live 2>/bench/look/log
+        ls /bench/look/live
+        unsquashfs -ls /bench/look/live/filesystem.squashfs boot
+        unsquashfs -cat /bench/look/live/filesystem.squashfs var/lib/dpkg/status
     """
     text = output_of(enter(tree, work, "sh", "-c", script))
     require(path.exists() and "vmlinuz-" in text, "the ISO has no kernel")

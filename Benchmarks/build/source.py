@@ -79,7 +79,7 @@ def prepare_tree(cache: Path, log: Path) -> Path:
         remove(part)
         include = "--include=" + ",".join(TREE_PACKAGES)
         quietly(["mmdebstrap", "--variant=apt", include, SUITE, str(part), *mirror_lines()], log)
-        (part / "work").mkdir()
+        (part / "bench").mkdir()
         part.rename(tree)
     return tree
 
@@ -104,14 +104,14 @@ def prepare_archive(cache: Path, tree: Path, packages: list[Package], log: Path)
     (state / "lists/partial").mkdir(parents=True)
     (state / "archives/partial").mkdir(parents=True)
     (state / "status").touch()
-    sources = [f"deb [trusted=yes] copy:/work {SUITE} main", *mirror_lines()]
+    sources = [f"deb [trusted=yes] copy:/bench {SUITE} main", *mirror_lines()]
     (state / "sources.list").write_text("\n".join(sources) + "\n")
     (state / "preferences").write_text('Package: *\nPin: origin ""\nPin-Priority: 1001\n')
     places = {
         "State": "", "State::Lists": "lists", "State::Status": "status", "Etc::SourceList": "sources.list",
         "Etc::SourceParts": "none", "Etc::Preferences": "preferences", "Cache": "", "Cache::Archives": "archives",
     }
-    options = [f"-oDir::{key}=/work/state/{value}" for key, value in places.items()]
+    options = [f"-oDir::{key}=/bench/state/{value}" for key, value in places.items()]
     options += ["-oAPT::Install-Recommends=false", "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=1"]
     quietly(enter(tree, part, "apt-get", *options, "update"), log)
     names = [package.name for package in packages]
@@ -143,8 +143,8 @@ def index(tree: Path, archive: Path, log: Path) -> None:
         apt-ftparchive -o APT::FTPArchive::Release::Origin=Debian -o APT::FTPArchive::Release::Label=Debian \\
             -o APT::FTPArchive::Release::Suite={SUITE} -o APT::FTPArchive::Release::Codename={SUITE} \\
             -o APT::FTPArchive::Release::Components=main -o APT::FTPArchive::Release::Architectures=amd64 \\
-            release . > /work/Release
-        mv /work/Release .
+            release . > /bench/Release
+        mv /bench/Release .
     """
     quietly(enter(tree, archive, "sh", "-c", script), log)
 
