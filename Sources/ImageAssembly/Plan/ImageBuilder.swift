@@ -98,7 +98,9 @@ public struct ImageBuilder: Sendable {
         try checkBudget(report, lock)
         let publisher = Publisher(engine: engine, directory: directory)
         let files = try publisher.publish(graph.publications, from: report, verify: settings.verify)
-        try writeReport(report, began: began)
+        // A build with nothing to do leaves the report of the one that did something.
+        let last = directory.appending("\(recipe.name).html")
+        if !plan.isUpToDate || !Files.exists(last) { try writeReport(report, began: began) }
         return Outcome(
             directory: directory.string, files: files, seconds: report.seconds, ran: plan.running.map(\.name))
     }

@@ -18,16 +18,9 @@ extension ImageBuilder {
                 .init("steps", seconds: report.seconds),
             ], run: report, processors: hostProcessors())
         try Files.write(try timings.json(), to: directory.appending("\(recipe.name).timings.json"))
-        let page = BuildReport(manifest: manifest, timings: timings, directories: try directories(report))
+        let list = try report.output(of: RootImageStep.stepID).appending(RootImageStep.files)
+        let page = BuildReport(manifest: manifest, timings: timings, directories: try FileList.load(list).sizes())
         try Files.write(Array(page.html().utf8), to: directory.appending("\(recipe.name).html"))
-    }
-
-    /// Bytes of the root by directory, two levels.
-    private func directories(_ report: RunReport) throws -> SizeNode {
-        let path = try report.output(of: RootImageStep.stepID).appending("sizes.json")
-        let sizes = try JSONText.decode([String: Int64].self, from: try Files.read(path), file: path.string)
-        let leaves = sizes.filter { entry in !sizes.keys.contains { $0.hasPrefix(entry.key + "/") } }
-        return SizeNode.tree(leaves.map { (String($0.key.dropFirst()), $0.value) }, depth: 2)
     }
 
     /// Holds what was built against the recipe's limits; all that are passed are named.

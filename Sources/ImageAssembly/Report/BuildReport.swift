@@ -56,7 +56,7 @@ public struct BuildReport: Sendable {
     private var tiles: Markup {
         let run = timings.run
         let count = { (outcome: RunReport.Outcome) in run.steps.count { $0.outcome == outcome } }
-        let root = manifest.packages.filter { $0.sets.contains("root") }
+        let root = rootPackages
         let processor = run.ownUserSeconds + run.ownSystemSeconds + run.childUserSeconds + run.childSystemSeconds
         let installed = rootBytes
         var tiles: [(String, String, String)] = [
@@ -79,7 +79,7 @@ public struct BuildReport: Sendable {
     }
 
     private var rootBytes: Int64 {
-        let counted = manifest.packages.reduce(Int64(0)) { $0 + ($1.installedBytes ?? 0) }
+        let counted = rootPackages.reduce(Int64(0)) { $0 + ($1.installedBytes ?? 0) }
         return directories?.bytes ?? counted
     }
 
@@ -145,7 +145,7 @@ public struct BuildReport: Sendable {
     // MARK: Bytes
 
     private var bytes: Markup {
-        let sized = manifest.packages.filter { ($0.installedBytes ?? 0) > 0 }
+        let sized = rootPackages.filter { ($0.installedBytes ?? 0) > 0 }
         if sized.isEmpty && directories == nil { return .empty }
         var parts: [Markup] = [
             .element("h2", [:], .text("Where the bytes went")),
@@ -189,6 +189,9 @@ public struct BuildReport: Sendable {
                 "Files and their SHA-256", [("File", false), ("Size", true), ("SHA-256", false)],
                 manifest.outputs.map { [$0.name, Figure.bytes($0.size), $0.sha256.hex] }, digests: [2]))
     }
+
+    /// The packages whose files are in the root; the tools' and the sysroot's are not.
+    private var rootPackages: [Manifest.Package] { manifest.packages.filter { $0.sets.contains("root") } }
 
     private var packages: Markup {
         .element(

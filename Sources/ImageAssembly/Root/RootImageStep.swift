@@ -147,7 +147,7 @@ public enum RootImageStep {
         var salt: String
     }
 
-    /// The step. Its result: `root.erofs`, `root.verity`, `root.hash` (64 digits), `sizes.json` (bytes by top directory).
+    /// The step. Its result: `root.erofs`, `root.verity`, `root.hash` (64 digits), `files.json` (`FileList`).
     ///
     /// - Parameters:
     ///   - base: The step whose result has `root.tar` (`RootBaseStep`).
@@ -163,11 +163,10 @@ public enum RootImageStep {
             "base": .output(base), "programs": .output(programs), "tools": .output(tools),
             "settings": .value(try JSONText.string(settings)),
         ]
-        return Step(id, title: "finish the root and make its verity image", version: 2, inputs: inputs) { run in
+        return Step(id, title: "finish the root and make its verity image", version: 3, inputs: inputs) { run in
             let base = try TarReader.read(try run.input("base").appending(RootBaseStep.tar))
             let laid = [try DeviceOverlay.programsTree(try run.input("programs"))]
             let tree = try contents.finish(base, overlays: laid, epoch: epoch, prepare: DeviceOverlay.prepare)
-            try Files.write(try JSONText.encode(sizes(tree)), to: run.output.appending("sizes.json"))
             let tar = run.scratch.appending("root.tar")
             try TarWriter.write(tree, to: tar)
             async let list = FileList(tree).json()
@@ -206,18 +205,5 @@ public enum RootImageStep {
             throw LapwingError("root.no-hash", "veritysetup gave no root hash.", cause: result.text)
         }
         try Files.write(hash.hex + "\n", to: run.output.appending("root.hash"))
-    }
-
-    /// Bytes of content by directory, the first two levels.
-    static func sizes(_ tree: FileTree) -> [String: Int64] {
-        var result: [String: Int64] = [:]
-        for entry in tree.entries {
-            guard let size = entry.content?.size else { continue }
-            let parts = entry.path.split(separator: "/")
-            for depth in 1...2 where parts.count > depth {
-                result["/" + parts.prefix(depth).joined(separator: "/"), default: 0] += size
-            }
-        }
-        return result
     }
 }
