@@ -92,7 +92,7 @@ struct Explain: AsyncParsableCommand {
                     .init("SET") { $0.set.rawValue }, .init("VERSION") { $0.version },
                     .init("WHY") { $0.kind.rawValue },
                     .init("PATH") { reason in
-                        reason.path.map { $0.package }.joined(separator: " -> ")
+                        (reason.path.map(\.package) + [package]).joined(separator: " -> ")
                     },
                 ]))
     }
