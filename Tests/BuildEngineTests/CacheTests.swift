@@ -144,14 +144,25 @@ import Testing
         #expect(try engine.planCleaning(.unused(seconds: 3600)).entries.isEmpty)
         let keep = try engine.planCleaning(.keepLast)
         #expect(keep.entries.count == 1)
-        #expect(try await engine.clean(keep).removed == 1)
+        #expect(try await cleaned(engine, keep).removed == 1)
         let graph = try StepGraph([textStep("s", ["v": .value("new")])])
         #expect(try engine.plan(graph, goals: ["s"], scope: "r").isUpToDate)
-        let all = try await engine.clean(engine.planCleaning(.all))
+        let all = try await cleaned(engine, engine.planCleaning(.all))
         #expect(all.removed == 1 && all.inUse == 0 && all.bytes > 0)
         #expect(!(try engine.plan(graph, goals: ["s"], scope: "r").isUpToDate))
         #expect(try Files.names(in: place("cache/steps")).isEmpty)
         #expect(try Files.names(in: place("cache/tmp")).isEmpty)
+    }
+
+    /// Cleans again for as long as something holds a result: tests that run at the same time start programs, and
+    /// between fork and exec such a child shares every lock of this process. Nobody else uses this cache.
+    private func cleaned(_ engine: Engine, _ plan: CleaningPlan) async throws -> CleaningReport {
+        for _ in 0..<200 {
+            let report = try await engine.clean(plan)
+            if report.inUse == 0 { return report }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return try await engine.clean(plan)
     }
 
     @Test func `cleaning leaves alone what a plan counts on`() async throws {

@@ -12,11 +12,11 @@ import Testing
     init() throws { place = try Workplace() }
 
     private func sleeper(
-        _ id: StepID, _ milliseconds: Int, after: [StepID] = [], _ gauge: Gauge? = nil
+        _ id: StepID, _ milliseconds: Int, after: [StepID] = [], _ gauge: Gauge? = nil, version: Int = 1
     ) -> Step {
         var inputs: [String: StepInput] = [:]
         for id in after { inputs[id.name] = .output(id) }
-        return Step(id, title: "sleep", version: 1, inputs: inputs) { run in
+        return Step(id, title: "sleep", version: version, inputs: inputs) { run in
             gauge?.enter(id)
             defer { gauge?.leave() }
             try await Task.sleep(for: .milliseconds(milliseconds))
@@ -42,7 +42,7 @@ import Testing
     @Test(arguments: [1, 3])
     func `no more steps run at once than allowed, and no fewer`(jobs: Int) async throws {
         let gauge = Gauge()
-        let graph = try StepGraph((0..<7).map { sleeper(StepID("s\($0)"), 60, gauge) })
+        let graph = try StepGraph((0..<7).map { sleeper(StepID("s\($0)"), 250, gauge) })
         let engine = place.engine()
         _ = try await engine.run(try engine.plan(graph, goals: graph.steps.map(\.id)), jobs: jobs)
         #expect(gauge.most == jobs)
@@ -50,15 +50,17 @@ import Testing
 
     @Test func `the longest way to the goal begins first once durations are known`() async throws {
         let engine = place.engine()
-        func graph(_ gauge: Gauge?) throws -> StepGraph {
+        // The second graph has steps of another version, so that all of them run again. Cleaning the
+        // cache would not do: it passes over a result whose lock a child of another test still holds.
+        func graph(_ gauge: Gauge?, version: Int) throws -> StepGraph {
             try StepGraph([
-                sleeper("short", 1, gauge), sleeper("long1", 1, gauge),
-                sleeper("long2", 1, after: ["long1"], gauge), sleeper("middle", 1, gauge),
+                sleeper("short", 1, gauge, version: version), sleeper("long1", 1, gauge, version: version),
+                sleeper("long2", 1, after: ["long1"], gauge, version: version),
+                sleeper("middle", 1, gauge, version: version),
             ])
         }
         let goals: [StepID] = ["short", "long2", "middle"]
-        _ = try await engine.run(try engine.plan(graph(nil), goals: goals), jobs: 1)
-        _ = try await engine.clean(engine.planCleaning(.all))
+        _ = try await engine.run(try engine.plan(graph(nil, version: 1), goals: goals), jobs: 1)
         // What the machine measured depends on its load: the durations to go by are set here.
         let memory = place("cache/last/default.json")
         var last = try JSONText.decode(JSONValue.self, from: Files.read(memory), file: "")
@@ -74,7 +76,7 @@ import Testing
         }
         try Files.write(JSONText.encode(last), to: memory)
         let gauge = Gauge()
-        let plan = try engine.plan(graph(gauge), goals: goals)
+        let plan = try engine.plan(graph(gauge, version: 2), goals: goals)
         #expect(plan.entries.compactMap(\.expectedSeconds).sorted() == [0.5, 90.5, 150.5, 150.5])
         _ = try await engine.run(plan, jobs: 1)
         #expect(gauge.order == ["long1", "long2", "middle", "short"])
