@@ -71,6 +71,7 @@ public struct DevicePrograms: Sendable {
     public func step(sysroot: StepID = DeviceSysroot.id) throws -> Step {
         var inputs: [String: StepInput] = [
             "sysroot": .output(sysroot), "manifest": .value(ProgramSources.manifest()),
+            "manifestTail": .value(ProgramSources.manifestTail),
             "compiler": .value(toolchain.version), "architecture": .value(architecture.rawValue),
             "versions": .value(try JSONText.string(sources.versions, pretty: false)),
             "files": .tree(sources.source.appending("Firmware/Device")),
@@ -78,7 +79,7 @@ public struct DevicePrograms: Sendable {
         for (place, path) in sources.trees { inputs[place] = .tree(path) }
         for (place, path) in sources.files { inputs[place] = .file(path) }
         let places = (sources.trees.keys.sorted() + sources.files.keys.sorted()).sorted()
-        return Step(Self.id, title: "build the device programs", version: 1, inputs: inputs) { run in
+        return Step(Self.id, title: "build the device programs", version: 2, inputs: inputs) { run in
             try await build(run, places)
         }
     }
@@ -86,6 +87,11 @@ public struct DevicePrograms: Sendable {
     private func build(_ run: StepRun, _ places: [String]) async throws {
         let work = run.scratch.appending("work")
         for place in places { try Self.copy(try run.input(place), to: work.pushing(FilePath(place))) }
+        let tail = try run.value("manifestTail")
+        for place in places where place.hasSuffix("/Package.swift") {
+            let manifest = work.pushing(FilePath(place))
+            try Files.write(try Files.read(manifest) + Array(tail.utf8), to: manifest)
+        }
         try Files.write(try run.value("manifest"), to: work.appending("Package.swift"))
         try await compile(work, sysroot: try run.input("sysroot"), context: run.context)
 

@@ -15,6 +15,9 @@ public struct ProgramSources: Sendable, Hashable {
         var kind: Kind
         var modules: [String] = []
         var products: [String] = []
+        /// Whether the optimizer runs over it. It takes two thirds of the time of the build; what waits for a person
+        /// or the kernel gains nothing from it.
+        var optimized = false
     }
 
     /// The modules in the order of their dependencies. A test compares them with what the sources import.
@@ -22,10 +25,12 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "CLinux", kind: .c),
         Module(name: "CCrypt", kind: .system),
         Module(
-            name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"]),
+            name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"],
+            optimized: true),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(
-            name: "ControlProtocol", kind: .library, modules: ["LapwingCore", "CLinux"], products: ["SystemPackage"]),
+            name: "ControlProtocol", kind: .library, modules: ["LapwingCore", "CLinux"], products: ["SystemPackage"],
+            optimized: true),
         Module(
             name: "DeviceAccess", kind: .library, modules: ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt"],
             products: ["SystemPackage"]),
@@ -78,10 +83,7 @@ public struct ProgramSources: Sendable, Hashable {
         for module in Self.modules { trees["Sources/" + module.name] = source.appending("Sources/" + module.name) }
         for package in Set(Self.packages.values) {
             let checkout = checkouts.appending(package)
-            // The manifest is not accepted without the directories of the package's own tools and plug-ins.
-            for name in ["Sources", "Plugins", "Tools"] where Files.isDirectory(checkout.appending(name)) {
-                trees["Packages/\(package)/\(name)"] = checkout.appending(name)
-            }
+            trees["Packages/\(package)/Sources"] = checkout.appending("Sources")
         }
         return trees
     }
@@ -111,6 +113,18 @@ public struct ProgramSources: Sendable, Hashable {
         return versions
     }
 
+    /// What is added to the manifest of each package: only its libraries are built, and without the optimizer (they
+    /// parse arguments, name files and start programs, which none of our loops waits for).
+    static let manifestTail = """
+
+        package.products.removeAll { !($0 is Product.Library) }
+        package.targets.removeAll { ![.regular, .system].contains($0.type) }
+        for target in package.targets where target.type == .regular {
+            target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-Onone"])]
+        }
+
+        """
+
     /// The manifest of the package that is built.
     static func manifest() -> String {
         func list(_ names: [String]) -> String { names.map { "\"\($0)\"" }.joined(separator: ", ") }
@@ -119,6 +133,7 @@ public struct ProgramSources: Sendable, Hashable {
             import PackageDescription
 
             let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+            let unoptimized = strict + [.unsafeFlags(["-Onone"])]
 
             let package = Package(
                 name: "lapwing-device",
@@ -142,7 +157,7 @@ public struct ProgramSources: Sendable, Hashable {
                 text += """
                             .\(module.kind == .program ? "executableTarget" : "target")(
                                 name: "\(module.name)", dependencies: [\(dependencies.joined(separator: ", "))],
-                                swiftSettings: strict),
+                                swiftSettings: \(module.optimized ? "strict" : "unoptimized")),
 
                     """
             }
