@@ -207,6 +207,14 @@ struct MiniArchive {
         try await client(keyring: keyring).refresh(Self.release, apt: testedApt)
     }
 
+    /// Locks the library from the release and the given suites beside it.
+    func lock(pockets: Set<ArchiveRelease.Pocket>) async throws -> Lock {
+        let release = ArchiveRelease("trixie", pockets: pockets, architectures: ["amd64"])
+        let indices = try await client().refresh(release, apt: testedApt)
+        let request = SetRequest(.tools, architecture: "amd64", packages: ["libthing"])
+        return indices.lock(recipe: "mini", sets: [try await indices.resolve(request, apt: testedApt)])
+    }
+
     func store(_ mirrors: Mirrors? = nil) -> PackageStore {
         let mirrors = mirrors ?? self.mirrors
         return PackageStore(context, cache: scratch.path.appending("cache")) { mirrors }

@@ -56,6 +56,21 @@ import Testing
         #expect(try Lock.parse(try lock.json(), file: "x") == lock)
     }
 
+    @Test func `only the suites asked for beside the release are read`() async throws {
+        let archive = try await MiniArchive.usual()
+        let locks = [
+            try await archive.lock(pockets: [.updates]), try await archive.lock(pockets: [.security]),
+            try await archive.lock(pockets: []),
+        ]
+        await archive.close()
+        #expect(
+            locks.map { $0.indices.map(\.suite) } == [
+                ["trixie", "trixie-updates"], ["trixie", "trixie-security"], ["trixie"],
+            ])
+        #expect(
+            locks.map { $0.packages.first { $0.name == "libthing" }?.version } == ["1.0", "1.0+deb13u1", "1.0"])
+    }
+
     @Test func `a package nobody has is named`() async throws {
         let error = await #expect(throws: LapwingError.self) { try await resolved(.essential, ["app", "nowhere"]) }
         #expect(error?.code == "resolve.no-such-package")

@@ -10,22 +10,36 @@ public struct ArchiveRelease: Sendable, Hashable {
     public var codename: String
     /// The components, such as `main` and `non-free-firmware`, sorted.
     public var components: [String]
+    /// A suite that stands beside the release.
+    public enum Pocket: String, Sendable, Hashable, CaseIterable {
+        /// Changes that cannot wait for the next point release.
+        case updates
+        /// Security fixes, from an archive of their own.
+        case security
+    }
+
+    /// The suites taken beside the release itself.
+    public var pockets: Set<Pocket>
     /// The architectures, sorted.
     public var architectures: [String]
 
     /// Names a release.
-    public init(_ codename: String, components: [String] = ["main"], architectures: [String]) {
+    public init(
+        _ codename: String, components: [String] = ["main"], pockets: Set<Pocket> = Set(Pocket.allCases),
+        architectures: [String]
+    ) {
         self.codename = codename
+        self.pockets = pockets
         self.components = Set(components).sorted()
         self.architectures = Set(architectures).sorted()
     }
 
     /// The suites with the archive each stands in.
     var suites: [(archive: String, suite: String)] {
-        [
-            (Mirrors.debian, codename), (Mirrors.debian, codename + "-updates"),
-            (Mirrors.security, codename + "-security"),
-        ]
+        [(Mirrors.debian, codename)]
+            + Pocket.allCases.filter(pockets.contains).map {
+                ($0 == .security ? Mirrors.security : Mirrors.debian, "\(codename)-\($0.rawValue)")
+            }
     }
 }
 
@@ -99,7 +113,7 @@ public struct ArchiveClient: Sendable {
     /// lives, other processes wait to refresh the same indices.
     public func refresh(_ release: ArchiveRelease, apt: AptProgram = .host) async throws -> SignedIndices {
         let keys = try Digest.ofFile(keyring)
-        let identity = [release.codename, keys.hex] + release.components + release.architectures
+        let identity = release.suites.map(\.suite) + [keys.hex] + release.components + release.architectures
         let places = mirrors.uris.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         let name = Digest.of((identity + places).joined(separator: "\n")).short
         let directory = AptDirectory(path: cache.appending("apt").appending(name))

@@ -52,6 +52,7 @@ public struct LockMaker: Sendable {
         let client = try ArchiveClient(context, cache: settings.cache, mirrors: mirrors)
         let release = ArchiveRelease(
             recipe.archive.release, components: recipe.archive.components + ["main"],
+            pockets: Set(recipe.archive.pockets.compactMap { ArchiveRelease.Pocket(rawValue: $0.rawValue) }),
             architectures: ([tools] + requests).map(\.architecture))
         let indices = try await client.refresh(release)
         let resolvedTools = try await indices.resolve(tools)

@@ -31,6 +31,9 @@ public struct Target: RecipeSection {
     public var boards: [String] = []
 }
 
+/// A suite of Debian that stands beside a release.
+public enum ArchivePocket: String, RecipeValue, CaseIterable { case updates, security }
+
 /// The Debian archive the packages come from.
 public struct Archive: RecipeSection {
     public static let about =
@@ -41,8 +44,8 @@ public struct Archive: RecipeSection {
     public var release = "trixie"
     @Key("The components packages may come from.", .release)
     public var components = ["main"]
-    @Key("What is taken beside the release itself: updates, security, backports.", .release)
-    public var pockets = ["updates", "security"]
+    @Key("The suites taken beside the release itself.")
+    public var pockets: [ArchivePocket] = [.updates, .security]
     @Key(
         "URLs of archives that keep old versions, tried when the mirror has dropped a locked package. {path} is the path"
             + " of the package in the archive, {archive} the archive's name, {name}, {version} and {sha256} are the"
