@@ -62,10 +62,15 @@ let package = Package(
         module("Recipes", ["LapwingCore", systemPackage, "Yams"]),
         module("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         module("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
+        module("BuildTools", ["LapwingCore", "DebianArchive", "BuildEngine", systemPackage]),
+        module(
+            "HypervisorBuild",
+            ["LapwingCore", "Hashing", "DebianArchive", "BuildEngine", "BuildTools", systemPackage]),
         module(
             "ImageAssembly",
             [
-                "CLinux", "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "DiskLayout",
+                "CLinux", "LapwingCore", "Hashing", "Recipes", "DebianArchive", "BuildEngine", "BuildTools",
+                "HypervisorBuild", "DiskLayout",
                 "DeviceConfig", systemPackage,
             ]),
         module("Emulator", ["LapwingCore", systemPackage]),
@@ -75,7 +80,8 @@ let package = Package(
         program(
             "lapwing",
             [
-                "LapwingCore", "Recipes", "DebianArchive", "BuildEngine", "ImageAssembly", "DiskLayout", "Emulator",
+                "LapwingCore", "Recipes", "DebianArchive", "BuildEngine", "BuildTools",
+                "ImageAssembly", "DiskLayout", "Emulator",
                 systemPackage, arguments,
             ]),
         program(
@@ -111,6 +117,8 @@ let package = Package(
             swiftSettings: strict),
         tests("BuildEngine", ["LapwingCore", "Hashing", "engine-probe", systemPackage]),
         tests("ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", systemPackage]),
+        tests(
+            "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
         tests("GuestAgent", []),
         tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),

@@ -137,18 +137,19 @@ struct MiniArchive {
     /// Writes and signs one suite.
     func publish(
         _ suite: String, in archive: String, _ packages: [Package], date: String = "Sat, 01 Nov 2025 10:00:00 UTC",
-        validUntil: String? = nil, edit: (String) -> String = { $0 }
+        validUntil: String? = nil, sources: String? = nil, edit: (String) -> String = { $0 }
     ) async throws {
         var records: [String] = []
         for package in packages { records.append(try await make(package, in: archive)) }
         try await publish(
-            suite, in: archive, records: edit(records.joined(separator: "\n")), date: date, validUntil: validUntil)
+            suite, in: archive, records: edit(records.joined(separator: "\n")), date: date, validUntil: validUntil,
+            sources: sources)
     }
 
     /// Writes and signs one suite of given records.
     func publish(
         _ suite: String, in archive: String, records: String, date: String = "Sat, 01 Nov 2025 10:00:00 UTC",
-        validUntil: String? = nil
+        validUntil: String? = nil, sources: String? = nil
     ) async throws {
         let directory = root.appending(archive).appending("dists").appending(suite)
         try Files.makeDirectory(directory.appending("main/binary-amd64"))
@@ -165,6 +166,11 @@ struct MiniArchive {
             """
         if let validUntil { release += "Valid-Until: \(validUntil)\n" }
         release += "SHA256:\n \(Digest.of(packages)) \(packages.count) main/binary-amd64/Packages\n"
+        // A suite of an archive with sources has a list of them, if an empty one.
+        let list = Array((sources ?? "").utf8)
+        try Files.makeDirectory(directory.appending("main/source"))
+        try Files.write(list, to: directory.appending("main/source/Sources"))
+        release += " \(Digest.of(list)) \(list.count) main/source/Sources\n"
         try Files.write(release, to: directory.appending("Release"))
         try await gpg([
             "--clearsign", "--output", directory.appending("InRelease").string, directory.appending("Release").string,

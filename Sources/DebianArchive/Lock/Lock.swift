@@ -14,6 +14,8 @@ public enum PackageSetName: String, Sendable, Hashable, Codable, CaseIterable, C
     case initrd
     /// What the device programs are compiled and linked against.
     case sysroot
+    /// What compiles parts that are built from source; of the build host's architecture.
+    case compiler
 
     /// Orders by name.
     public static func < (a: PackageSetName, b: PackageSetName) -> Bool { a.rawValue < b.rawValue }
@@ -152,9 +154,15 @@ public struct LockedSource: Sendable, Hashable, Codable {
     public var size: UInt64
     /// Its digest.
     public var sha256: Digest
+    /// The binary package in whose place the source is built; nil for none.
+    public var binary: String?
 
     /// Describes a source file.
-    public init(name: String, version: String, archive: String, path: String, size: UInt64, sha256: Digest) {
+    public init(
+        name: String, version: String, archive: String, path: String, size: UInt64, sha256: Digest,
+        binary: String? = nil
+    ) {
+        self.binary = binary
         self.name = name
         self.version = version
         self.archive = archive

@@ -31,6 +31,8 @@ struct LockCheck {
             }
         }
         for source in lock.sources {
+            guard PackageSyntax.isName(source.name) else { throw bad("that is no package name", source.name) }
+            guard PackageSyntax.isVersion(source.version) else { throw bad("that is no version", source.version) }
             guard Self.isSafePath(source.path) else { throw bad("a path leaves the archive", source.path) }
             guard Self.isWord(source.archive) else { throw bad("that is no archive name", source.archive) }
             guard source.size < 1 << 33 else { throw bad("a size is out of range", source.path) }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import LapwingCore
+
 /// How one package of a set changed between two locks.
 public struct PackageChange: Sendable, Hashable, Codable {
     /// The kind of a change.
@@ -20,9 +22,9 @@ public struct PackageChange: Sendable, Hashable, Codable {
     public var kind: Kind
     /// The package's name.
     public var name: String
-    /// The architecture of the set.
+    /// The architecture of the set; `source` for the source of a part that is built.
     public var architecture: String
-    /// The sets it changed in, sorted.
+    /// The sets it changed in, sorted; empty for a source.
     public var sets: [PackageSetName]
     /// The version before, nil when added.
     public var from: String?
@@ -53,6 +55,11 @@ extension Lock {
                 changes[key, default: []].insert(set)
             }
         }
+        for change in sourceChanges(from: older) {
+            let key = Key(
+                kind: change.kind, name: change.name, architecture: "source", from: change.from, to: change.to)
+            changes[key] = []
+        }
         return changes.map { key, sets in
             PackageChange(
                 kind: key.kind, name: key.name, architecture: key.architecture, sets: sets.sorted(), from: key.from,
@@ -61,6 +68,31 @@ extension Lock {
             ($0.name, $0.architecture, $0.kind.rawValue, $0.from ?? "") < (
                 $1.name, $1.architecture, $1.kind.rawValue, $1.from ?? ""
             )
+        }
+    }
+
+    /// What changed of the sources, each of which is one change however many files it has.
+    private func sourceChanges(
+        from older: Lock
+    ) -> [(kind: PackageChange.Kind, name: String, from: String?, to: String?)] {
+        func byName(_ lock: Lock) -> [String: (version: String, files: [Digest])] {
+            Dictionary(grouping: lock.sources, by: \.name).compactMapValues { files in
+                files.first.map { ($0.version, files.map(\.sha256).sorted()) }
+            }
+        }
+        let (before, now) = (byName(older), byName(self))
+        return Set(before.keys).union(now.keys).sorted().compactMap { name in
+            let (old, new) = (before[name], now[name])
+            let kind: PackageChange.Kind
+            switch (old, new) {
+            case (nil, _): kind = .added
+            case (_, nil): kind = .removed
+            case (let old?, let new?):
+                let (from, to) = (DebianVersion(old.version), DebianVersion(new.version))
+                if from == to && old.files == new.files { return nil }
+                kind = from < to ? .upgraded : to < from ? .downgraded : .replaced
+            }
+            return (kind, name, old?.version, new?.version)
         }
     }
 

@@ -41,7 +41,10 @@ struct AptDirectory: Sendable {
             // apt takes no package from a `file:` URI through its own cache; `copy:` behaves as a network does.
             let uri = mirrors.uris[archive] ?? ""
             let fetched = uri.hasPrefix("file:") ? "copy:" + uri.dropFirst(5) : uri
-            sources += "deb [signed-by=\(copy)] \(fetched) \(suite) \(release.components.joined(separator: " "))\n"
+            for kind in release.sources ? ["deb", "deb-src"] : ["deb"] {
+                let components = release.components.joined(separator: " ")
+                sources += "\(kind) [signed-by=\(copy)] \(fetched) \(suite) \(components)\n"
+            }
         }
         try Files.write(sources, to: path.appending("etc/sources.list"))
         try Files.write(

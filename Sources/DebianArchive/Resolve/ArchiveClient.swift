@@ -22,12 +22,15 @@ public struct ArchiveRelease: Sendable, Hashable {
     public var pockets: Set<Pocket>
     /// The architectures, sorted.
     public var architectures: [String]
+    /// Whether the indices of sources are read too.
+    public var sources: Bool
 
     /// Names a release.
     public init(
         _ codename: String, components: [String] = ["main"], pockets: Set<Pocket> = Set(Pocket.allCases),
-        architectures: [String]
+        architectures: [String], sources: Bool = false
     ) {
+        self.sources = sources
         self.codename = codename
         self.pockets = pockets
         self.components = Set(components).sorted()
@@ -113,7 +116,9 @@ public struct ArchiveClient: Sendable {
     /// lives, other processes wait to refresh the same indices.
     public func refresh(_ release: ArchiveRelease, apt: AptProgram = .host) async throws -> SignedIndices {
         let keys = try Digest.ofFile(keyring)
-        let identity = release.suites.map(\.suite) + [keys.hex] + release.components + release.architectures
+        let identity =
+            release.suites.map(\.suite) + [keys.hex] + release.components + release.architectures
+            + (release.sources ? ["sources"] : [])
         let places = mirrors.uris.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         let name = Digest.of((identity + places).joined(separator: "\n")).short
         let directory = AptDirectory(path: cache.appending("apt").appending(name))

@@ -75,13 +75,19 @@ public final class SignedIndices: Sendable {
         throw AptTalk.noSuchPackage(missing, request)
     }
 
-    private func run(
+    /// The URIs of the archives, by name.
+    var archives: [String: String] { client.mirrors.uris }
+
+    func run(
         _ executable: String, _ arguments: [String], _ request: SetRequest, _ apt: AptProgram
     ) async throws -> CommandResult {
         let command = directory.command(
             executable, arguments, configuration: request.architecture, environment: client.context.environment)
         return try await client.context.runner.run(try await apt.command(command, directory.path))
     }
+
+    /// The date of the newest index, in seconds since 1970.
+    public var date: Int64 { indices.map(\.date).max() ?? 0 }
 
     /// Makes a lock of resolved sets.
     public func lock(recipe: String, sets: [ResolvedSet], sources: [LockedSource] = []) -> Lock {

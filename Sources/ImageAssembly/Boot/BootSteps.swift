@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BuildEngine
+public import BuildTools
 public import DiskLayout
+import HypervisorBuild
 import LapwingCore
 import SystemPackage
 
@@ -45,22 +47,30 @@ public enum BootSteps {
     public static let loader = "systemd-boot.efi"
 
     /// Takes Xen, the dom0 kernel, the microcode and the boot loader out of the packages, and Xen's debug sections off,
-    /// which would take ten times the room.
+    /// which would take ten times the room. `hypervisor` is the step that built Xen, when it is not a package's.
     public static func parts(
-        root: StepID, tools: StepID = ToolsTree.stepID, architecture: DiskArchitecture, microcode: Bool
+        root: StepID, tools: StepID = ToolsTree.stepID, architecture: DiskArchitecture, microcode: Bool,
+        hypervisor: StepID? = nil
     ) -> Step {
-        Step(
-            partsID, title: "take hypervisor, kernel and boot loader out of the root", version: 1,
-            inputs: [
-                "root": .output(root), "tools": .output(tools),
-                "settings": .value("\(architecture.rawValue) microcode=\(microcode)"),
-            ]
+        var inputs: [String: StepInput] = [
+            "root": .output(root), "tools": .output(tools),
+            "settings": .value("\(architecture.rawValue) microcode=\(microcode)"),
+        ]
+        if let hypervisor { inputs["hypervisor"] = .output(hypervisor) }
+        return Step(
+            partsID, title: "take hypervisor, kernel and boot loader out of the root", version: 1, inputs: inputs
         ) { run in
             let source = try TarReader.read(try run.input("root").appending("root.tar"))
             let tools = ToolsTree(try run.input("tools"))
             let reader = ContentReader()
             let full = run.scratch.appending("xen.efi")
-            try Files.write(try reader.bytes(try only(source, "boot", "xen-*.efi", "hypervisor")), to: full)
+            let bytes =
+                if hypervisor != nil {
+                    try Files.read(try run.input("hypervisor").appending(BuildStep.efi))
+                } else {
+                    try reader.bytes(try only(source, "boot", "xen-*.efi", "hypervisor"))
+                }
+            try Files.write(bytes, to: full)
             let xen = run.output.appending("xen.efi")
             try await run.context.runner.require(
                 tools.command(

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BuildEngine
+import BuildTools
 import DebianArchive
 import DiskLayout
 import Hashing
+import HypervisorBuild
 import LapwingCore
 import Recipes
 import SystemPackage
@@ -20,11 +22,7 @@ struct ImageGraph {
         let lockDigest = try lock.digest()
         let seed = Seed(.of(recipeDigest.hex + lockDigest.hex))
         let architecture = try Self.architecture(recipe)
-        guard recipe.hypervisor.source == .debian else {
-            throw LapwingError(
-                "build.no-hypervisor-source", exit: .badInput, "The hypervisor cannot be built from source yet.",
-                subject: "hypervisor.source", hint: "Use \"source: debian\".")
-        }
+        let hypervisor = try HypervisorPlan(recipe, lock, checkout: builder.settings.source)
         let base: StepID = "root.base"
         let name = recipe.name
 
@@ -43,8 +41,11 @@ struct ImageGraph {
                 hooks: builder.settings.source.appending("Firmware").appending("Initrd"),
                 modules: recipe.initrd.modules,
                 hidden: recipe.initrd.hiddenModules),
-            BootSteps.parts(root: base, architecture: architecture, microcode: recipe.hypervisor.ucode),
+            BootSteps.parts(
+                root: base, architecture: architecture, microcode: recipe.hypervisor.ucode,
+                hypervisor: hypervisor == nil ? nil : BuildStep.stepID),
         ]
+        if let hypervisor { steps += try hypervisor.steps(lock, store: store) }
         func boot(_ id: StepID, live: String?) throws -> Step {
             try BootSteps.bootFile(
                 id, verity: RootImageStep.stepID, hashFile: RootFiles().hash, xenOptions: recipe.xenOptions,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BuildEngine
+public import BuildTools
 public import Hashing
 import LapwingCore
 import SystemPackage

@@ -28,6 +28,7 @@ struct CrossChecks {
         budgets()
         files()
         services()
+        hypervisor()
         commandLines()
         modules()
         architecture()
@@ -160,6 +161,21 @@ struct CrossChecks {
                     "The unit \(quoted(unit)) is both enabled and \(name).",
                     "Keep one of the two.")
             }
+        }
+    }
+
+    private func hypervisor() {
+        let hypervisor = recipe.hypervisor
+        guard hypervisor.source == .debian, good("hypervisor.source") else { return }
+        if hypervisor.scheduler == .lapwing, good("hypervisor.scheduler") {
+            fail(
+                "conflict", "hypervisor.scheduler", "Debian's hypervisor does not have the scheduler \"lapwing\".",
+                "Write source: build, or scheduler: credit2.")
+        }
+        for (path, isSet) in [
+            ("hypervisor.debug", hypervisor.debug), ("hypervisor.olderSource", hypervisor.olderSource),
+        ] where isSet && good(path) {
+            fail("conflict", path, "\(path) has no meaning for Debian's binary.", "Write source: build, or remove it.")
         }
     }
 

@@ -57,18 +57,23 @@ public struct Archive: RecipeSection {
 public enum HypervisorSource: String, RecipeValue, CaseIterable { case debian, build }
 
 /// The scheduler of the hypervisor.
-public enum SchedulerKind: String, RecipeValue, CaseIterable { case credit2, credit }
+public enum SchedulerKind: String, RecipeValue, CaseIterable { case lapwing, credit2, credit }
 
 /// The hypervisor and its options.
 public struct Hypervisor: RecipeSection {
     public static let about = "The hypervisor and its options."
     public init() {}
 
-    @Key("Debian's binary, or built from source.")
+    @Key("The package as it is, or its source, built with the power-aware scheduler added.")
     public var source = HypervisorSource.debian
     @Key("The package that holds the hypervisor.", .packageName, required: true)
     public var package = ""
-    @Key("The scheduler.")
+    @Key(
+        "Whether an older source of the same series may be built when no mirror has that of the package's version.")
+    public var olderSource = false
+    @Key("Whether the hypervisor is built with its assertions: for tests, slower.")
+    public var debug = false
+    @Key("The scheduler; lapwing, the power-aware one, needs source: build.")
     public var scheduler = SchedulerKind.credit2
     @Key(
         "Further options of Xen's command line, one per element. Memory, CPUs and scheduler have keys of their own.",

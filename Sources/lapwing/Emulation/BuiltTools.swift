@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BuildEngine
+import BuildTools
 import DebianArchive
 import Emulator
 import ImageAssembly

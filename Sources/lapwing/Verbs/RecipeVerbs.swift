@@ -61,7 +61,9 @@ struct Update: AsyncParsableCommand {
                 columns: [
                     .init("CHANGE") { $0.kind.rawValue }, .init("PACKAGE") { $0.name },
                     .init("FROM") { $0.from ?? "-" }, .init("TO") { $0.to ?? "-" },
-                    .init("SETS") { $0.sets.map(\.rawValue).joined(separator: " ") },
+                    .init("SETS") { change in
+                        change.sets.isEmpty ? change.architecture : change.sets.map(\.rawValue).joined(separator: " ")
+                    },
                 ]))
         if dryRun { return }
         try new.write(to: builder.settings.lock)

@@ -60,12 +60,14 @@ public struct ToolsTree: Sendable {
             ]).sorted()
     }
 
-    /// The step that unpacks the tools of a lock.
-    public static func step(_ lock: Lock, store: PackageStore) -> Step {
-        let packages = lock.packages(in: .tools)
+    /// The step that unpacks the tools of a lock, or another set of programs that run on the build host.
+    public static func step(
+        _ lock: Lock, store: PackageStore, set: PackageSetName = .tools, id: StepID = stepID
+    ) -> Step {
+        let packages = lock.packages(in: set)
         let value = packages.map { "\($0.id) \($0.sha256)" }.sorted().joined(separator: "\n")
         return Step(
-            stepID, title: "unpack \(packages.count) packages of tools", version: 1,
+            id, title: "unpack \(packages.count) packages of \(set == .tools ? "tools" : set.rawValue)", version: 1,
             inputs: ["packages": .value(value)]
         ) { run in
             let files = try await store.ensure(packages)
@@ -75,7 +77,7 @@ public struct ToolsTree: Sendable {
             let order = packages.filter { $0.name == "base-files" } + packages.filter { $0.name != "base-files" }
             let paths = order.compactMap { files[$0.sha256] }
             guard let first = paths.first else {
-                throw LapwingError("tools.no-packages", exit: .badInput, "The lock has no tools.")
+                throw LapwingError("tools.no-packages", exit: .badInput, "The lock has no \(set.rawValue).")
             }
             try await unpack([first], into: tree, run.context)
             try await unpack(Array(paths.dropFirst()), into: tree, run.context)
