@@ -34,6 +34,15 @@ public enum BootScenarios {
                 version == expected || version.hasPrefix(expected + "."), "Xen must be version \(expected).",
                 seen: version)
         }
+        if let expected = guest.image.expected.scheduler {
+            // A name that Xen does not know makes it fall back without an error; what it took stands in its log. The
+            // log in memory loses its beginning in time, the serial console keeps it.
+            let log = try await guest.expect("xl", "dmesg")
+            let running = try guest.unwrap(
+                Facts.scheduler(log) ?? Facts.scheduler(guest.console), "Xen must say which scheduler it uses.")
+            try guest.require(running == expected, "The scheduler must be \(expected).", seen: running)
+            await guest.note("scheduler", running)
+        }
         let domains = try await guest.expect("xl", "list")
         try guest.require(domains.contains("Domain-0"), "xl list must show dom0.", seen: domains)
     }

@@ -37,6 +37,18 @@ enum Facts {
         return fields
     }
 
+    /// The scheduler Xen took at its last start, by the name `sched=` knows it by: the line is
+    /// `Using scheduler: TITLE (NAME)` (Xen, common/sched/core.c).
+    static func scheduler(_ log: String) -> String? {
+        for line in log.split(whereSeparator: \.isNewline).reversed() where line.contains("Using scheduler: ") {
+            guard let open = line.lastIndex(of: "("), let close = line.lastIndex(of: ")"), open < close else {
+                continue
+            }
+            return String(line[line.index(after: open)..<close])
+        }
+        return nil
+    }
+
     /// The local ports in state LISTEN of `/proc/net/tcp` or `tcp6` (kernel, Documentation/networking/proc_net_tcp.rst).
     static func listeningPorts(_ text: String) -> Set<Int> {
         var ports: Set<Int> = []

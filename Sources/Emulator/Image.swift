@@ -67,6 +67,8 @@ public struct CheckedImage: Sendable {
         public var rootHash: Digest
         /// The version of the hypervisor as `xl info` gives it under `xen_version`; nil to accept any.
         public var xenVersion: String?
+        /// The scheduler the recipe names, as Xen names it at its start; nil to accept any.
+        public var scheduler: String?
         /// The version `lapwingctl version` must print somewhere; nil to accept any.
         public var programVersion: String?
         /// TCP ports something may listen on for other machines.
@@ -80,11 +82,13 @@ public struct CheckedImage: Sendable {
 
         /// Describes what is expected.
         public init(
-            rootHash: Digest, xenVersion: String? = nil, programVersion: String? = nil, listeningPorts: Set<Int> = [],
+            rootHash: Digest, xenVersion: String? = nil, scheduler: String? = nil, programVersion: String? = nil,
+            listeningPorts: Set<Int> = [],
             accountsWithPassword: Set<String> = [], stateUnlock: String = "none"
         ) {
             self.rootHash = rootHash
             self.xenVersion = xenVersion
+            self.scheduler = scheduler
             self.programVersion = programVersion
             self.listeningPorts = listeningPorts
             self.accountsWithPassword = accountsWithPassword

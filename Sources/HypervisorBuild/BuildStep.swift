@@ -35,6 +35,8 @@ public struct HypervisorRecord: Sendable, Hashable, Codable {
     public var config: Digest
     /// SOURCE_DATE_EPOCH: the date of the source package's last change.
     public var sourceDateEpoch: Int64
+    /// The files of our own that were added.
+    public var added: [SchedulerFiles.File]
 }
 
 /// Configures and compiles the hypervisor.
@@ -77,7 +79,7 @@ public enum BuildStep {
             try Files.write(config, to: run.output.appending(BuildStep.config))
             let record = HypervisorRecord(
                 compiler: try await work.compilerVersion(), config: Digest.of(Array(config.utf8)),
-                sourceDateEpoch: epoch)
+                sourceDateEpoch: epoch, added: added?.list ?? [])
             try Files.write(try JSONText.encode(record), to: run.output.appending(BuildStep.record))
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LapwingCore
+import Hashing
+public import LapwingCore
 public import SystemPackage
 
 /// Our scheduler as files to be added to the hypervisor's source. No file of the hypervisor is patched: one line comes
@@ -13,10 +14,26 @@ public struct SchedulerFiles: Sendable, Hashable {
     /// Where Xen keeps its schedulers.
     static let place = "xen/common/sched"
 
+    /// One of the files.
+    public struct File: Sendable, Hashable, Codable {
+        /// Its path in the source.
+        public var name: String
+        /// The length in bytes.
+        public var size: Int
+        /// The SHA-256 of the content.
+        public var sha256: Digest
+    }
+
     /// The files, by name.
     public let files: [String: [UInt8]]
     /// The objects to link, in order.
     public let objects: [String]
+
+    /// The files as they stand in the source, sorted.
+    public var list: [File] {
+        files.map { File(name: "\(Self.place)/\($0.key)", size: $0.value.count, sha256: Digest.of($0.value)) }
+            .sorted { $0.name < $1.name }
+    }
 
     /// Takes the C files of a directory, for example `Firmware/Hypervisor`. The file `objects` there lists the objects
     /// to link, one in a line; without it, it is `sched_lapwing.o` alone.

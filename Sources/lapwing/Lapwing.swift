@@ -27,7 +27,7 @@ struct Lapwing: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Recipes", subcommands: [Validate.self, Schema.self, Update.self, Explain.self]),
             CommandGroup(
-                name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self, Shell.self]),
+                name: "Images", subcommands: [Build.self, PlanVerb.self, Diff.self, Shell.self, Source.self]),
             CommandGroup(name: "Emulator", subcommands: [VM.self, Check.self]),
             CommandGroup(name: "Cache", subcommands: [Export.self, Import.self, Clean.self]),
             CommandGroup(name: "Help", subcommands: [Manual.self]),
@@ -58,7 +58,10 @@ enum Main {
                 try command.run()
             }
         } catch {
-            let talk = error is ExitCode || error is CleanExit || error is ValidationError
+            // The parser's own errors come from `run` as well: that of the command behind --help.
+            let talk =
+                error is ExitCode || error is CleanExit || error is ValidationError
+                || Lapwing.exitCode(for: error) == .success
             if !parsed || talk { Lapwing.exit(withError: error) }
             exit(Program.report(error).rawValue)
         }

@@ -50,6 +50,19 @@ import Testing
     ])
     func `a machine's identity is recognised`(text: String, good: Bool) { #expect(Facts.isMachineID(text) == good) }
 
+    @Test(
+        arguments: [
+            ("(XEN) Using scheduler: SMP Credit Scheduler rev2 (credit2)\n(XEN) Initializing Credit2", "credit2"),
+            ("(XEN) [    1.2] Using scheduler: A (b) C (lapwing)\r\n", "lapwing"),
+            ("Using scheduler: One (one)\nUsing scheduler: Two (two)\n", "two"),
+        ] as [(String, String)])
+    func `the scheduler is the one of the last start`(log: String, name: String) {
+        #expect(Facts.scheduler(log) == name)
+    }
+
+    @Test(arguments: ["", "Using scheduler: ", "Using scheduler: )(", "scheduler: x (y)"])
+    func `a log without a scheduler names none`(log: String) { #expect(Facts.scheduler(log) == nil) }
+
     @Test func `fields keep colons of their values`() {
         let fields = Facts.fields("host : dom0\nxen_caps  : xen-3.0-x86_64 hvm-3.0\ntime: 12:30:01\nno field\n")
         #expect(fields["xen_caps"] == "xen-3.0-x86_64 hvm-3.0")

@@ -3,9 +3,9 @@
 import BuildEngine
 import DebianArchive
 import HypervisorBuild
-import LapwingCore
+public import LapwingCore
 import Recipes
-import SystemPackage
+public import SystemPackage
 
 extension Recipe {
     /// The processor the hypervisor is built for.
@@ -107,4 +107,59 @@ struct HypervisorPlan {
             try BuildStep.step(settings, scheduler: scheduler),
         ]
     }
+}
+
+extension ImageBuilder {
+    /// Writes the source the recipe's hypervisor is built from: Debian's, verified and with its patches applied, and
+    /// our scheduler added. The directory must be empty or not there.
+    public func writeHypervisorSource(to directory: FilePath) async throws -> HypervisorSource {
+        let lock = try await lock()
+        guard let plan = try HypervisorPlan(recipe, lock, checkout: settings.source) else {
+            throw LapwingError(
+                "source.not-built", exit: .badInput, "The recipe takes Debian's hypervisor as it is.",
+                subject: settings.recipe.string,
+                hint: "Its source is Debian's source package; write \"source: build\" to build from it.")
+        }
+        if Files.exists(directory), try !Files.isDirectory(directory) || !Files.names(in: directory).isEmpty {
+            throw LapwingError(
+                "source.not-empty", exit: .usage, "The directory is not empty.", subject: directory.string)
+        }
+        let steps = try StepGraph(try plan.steps(lock, store: store))
+        let goal = try engine.plan(steps, goals: [SourceStep.stepID], scope: "\(recipe.name).source")
+        let tree = try await engine.run(goal, jobs: settings.jobs).output(of: SourceStep.stepID)
+            .appending(SourceStep.directory)
+        try Files.makeDirectory(directory)
+        for words in [
+            ["cp", "-r", "--preserve=mode,links", tree.string + "/.", directory.string],
+            ["chmod", "-R", "u+w", directory.string],
+        ] {
+            try await context.runner.require(Command(words[0], Array(words.dropFirst())))
+        }
+        let added = try plan.scheduler.map { try SchedulerFiles($0) }
+        try added?.add(to: directory, isDefault: plan.settings.ownScheduler)
+        return HypervisorSource(
+            directory: directory.string, version: plan.settings.version,
+            files: plan.sources.map { .init(name: $0.path, origin: "archive", sha256: $0.sha256) }
+                + (added?.list ?? []).map { .init(name: $0.name, origin: "lapwing", sha256: $0.sha256) })
+    }
+}
+
+/// The source of a hypervisor as it was written out.
+public struct HypervisorSource: Sendable, Encodable {
+    /// A file that went into it.
+    public struct File: Sendable, Encodable {
+        /// Its path: in the archive, or in the source.
+        public var name: String
+        /// `archive` or `lapwing`.
+        public var origin: String
+        /// The SHA-256 of the content.
+        public var sha256: Digest
+    }
+
+    /// Where it is.
+    public var directory: String
+    /// The version of the source package.
+    public var version: String
+    /// Debian's tarballs, then the files added.
+    public var files: [File]
 }

@@ -76,7 +76,7 @@ struct ImageGraph {
         steps.append(
             try ManifestStep.step(
                 recipe: recipe, recipeDigest: recipeDigest, lock: lock, lockDigest: lockDigest,
-                outputs: publications.map(\.step)))
+                outputs: publications.map(\.step), hypervisor: hypervisor))
         publications.append(
             Publication(step: ManifestStep.stepID, file: ManifestStep.file, name: "\(name).manifest.json"))
         publications.append(

@@ -218,6 +218,13 @@ public struct BuildReport: Sendable {
         ]
         if let root = manifest.verityRootHash { facts.append(("Verity root hash", root)) }
         facts.append(("Source date", "\(manifest.sourceDateEpoch) (\(Figure.day(manifest.sourceDateEpoch)))"))
+        if let hypervisor = manifest.hypervisor {
+            let how = hypervisor.origin == "build" ? "built from source" : hypervisor.package
+            facts.append(("Hypervisor", "\(hypervisor.version), \(how), scheduler \(hypervisor.scheduler)"))
+            if let config = hypervisor.config { facts.append(("Hypervisor configuration", config.hex)) }
+            if let compiler = hypervisor.compiler { facts.append(("Hypervisor compiler", compiler)) }
+            for source in hypervisor.sources ?? [] { facts.append((source.path, source.sha256.hex)) }
+        }
         if let compiler = manifest.compiler { facts.append(("Compiler", compiler)) }
         var parts: [Markup] = [
             .element("h2", [:], .text("Where it comes from")),

@@ -117,13 +117,16 @@ public struct Manifest: Sendable, Codable, Hashable {
     public var programs: [Program]
     /// The version of the compiler that built them.
     public var compiler: String?
+    /// The hypervisor; nil in manifests of earlier versions.
+    public var hypervisor: Hypervisor?
 
     /// Describes an image; the lists are sorted here.
     public init(
         recipe: RecipeIdentity, architecture: String, lock: Digest, sourceDateEpoch: Int64, verityRootHash: String?,
         outputs: [Output], packages: [Package], tools: [String: String] = [:], programs: [Program] = [],
-        compiler: String? = nil
+        compiler: String? = nil, hypervisor: Hypervisor? = nil
     ) {
+        self.hypervisor = hypervisor
         self.recipe = recipe
         self.architecture = architecture
         self.lock = lock

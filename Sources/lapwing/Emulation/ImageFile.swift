@@ -68,12 +68,14 @@ struct ImageFile {
             bootFileSystem: .init(offset: esp.offset, size: esp.size), bootFile: name, testBootFile: test,
             root: root.map { .init(offset: $0.offset, size: $0.size) },
             expected: .init(
-                rootHash: hash, xenVersion: xenVersion, programVersion: LapwingVersion.text,
+                rootHash: hash, xenVersion: xenVersion,
+                scheduler: manifest.hypervisor?.scheduler, programVersion: LapwingVersion.text,
                 accountsWithPassword: [], stateUnlock: try stateUnlock(shipped)))
     }
 
     /// Major and minor version of the hypervisor's package.
     private var xenVersion: String? {
+        if let hypervisor = manifest.hypervisor { return hypervisor.series }
         let package = manifest.packages.first { $0.name.hasPrefix("xen-hypervisor-") && $0.sets.contains("root") }
         return package?.version.split(separator: ".").prefix(2).joined(separator: ".")
     }
