@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lapwing: a power-aware scheduler for client machines.
+ *
+ * All CPUs of a cpupool share one run queue and one lock: the decisions that
+ * save energy (which cores may stay asleep) need the view over all of them.
+ * Units are ordered by virtual time, that is CPU time over weight; a unit
+ * that wakes and sleeps often goes ahead of its share for a bounded time.
+ *
+ * This file holds the run queue and the hooks of the hot path.
+ */
+#include <xen/lib.h>
+#include <xen/perfc.h>
+#include <xen/softirq.h>
+#include <xen/trace.h>
+
+#include "sched_lapwing_hooks.h"
+
+static bool lapwing_before(const struct lapwing_unit *a,
+                           const struct lapwing_unit *b)
+{
+    bool boosted = a->flags & LAPWING_BOOSTED;
+
+    if ( boosted != !!(b->flags & LAPWING_BOOSTED) )
+        return boosted;
+
+    return a->vtime < b->vtime;
+}
+
+static void lapwing_tickle(struct lapwing_private *prv,
+                           struct lapwing_unit *lu, unsigned int cpu)
+{
+    TRACE(TRC_LAPWING_TICKLE, cpu);
+
+    lu->target = cpu;
+    __cpumask_set_cpu(cpu, &prv->tickled);
+    cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
+}
+
+/* Make sure the waiting units are looked at when the first wait ends. */
+static void lapwing_kick_arm(struct lapwing_private *prv, s_time_t at)
+{
+    if ( prv->kick_armed && prv->kick_at <= at )
+        return;
+
+    prv->kick_armed = true;
+    prv->kick_at = at;
+    /* This CPU is awake now; another might be woken just for the timer. */
+    migrate_timer(&prv->kick, smp_processor_id());
+    set_timer(&prv->kick, at);
+}
+
+/* Decide where a queued unit is to run, and tell that CPU. */
+static void lapwing_dispatch(struct lapwing_private *prv,
+                             struct lapwing_unit *lu, s_time_t now, bool force)
+{
+    int cpu = lapwing_place(prv, lu, now, force);
+
+    if ( cpu >= 0 )
+        lapwing_tickle(prv, lu, cpu);
+    else if ( lu->flags & LAPWING_WAITING )
+        lapwing_kick_arm(prv, lu->deadline);
+}
+
+void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
+                     s_time_t now)
+{
+    struct lapwing_unit *other;
+    struct list_head *pos;
+
+    ASSERT(spin_is_locked(&prv->lock));
+    ASSERT(!(lu->flags & (LAPWING_QUEUED | LAPWING_ON_CPU | LAPWING_PARKED)));
+
+    if ( lu->dom->cap && lu->dom->budget <= 0 )
+    {
+        lu->flags |= LAPWING_PARKED;
+        list_add_tail(&lu->elem, &lu->dom->parked);
+        prv->parks++;
+        lapwing_refill_arm(prv, now);
+        return;
+    }
+
+    if ( lu->vtime < prv->vtime - LAPWING_LAG_MAX )
+        lu->vtime = prv->vtime - LAPWING_LAG_MAX;
+
+    /* From the end: what is queued again has just run. */
+    list_for_each_prev ( pos, &prv->runq )
+    {
+        other = list_entry(pos, struct lapwing_unit, elem);
+        if ( !lapwing_before(lu, other) )
+            break;
+    }
+    list_add(&lu->elem, pos);
+    lu->flags |= LAPWING_QUEUED;
+    lu->queued_at = now;
+    lu->target = nr_cpu_ids;
+    prv->nr_queued++;
+
+    lapwing_dispatch(prv, lu, now, false);
+}
+
+void lapwing_dequeue(struct lapwing_private *prv, struct lapwing_unit *lu)
+{
+    ASSERT(spin_is_locked(&prv->lock));
+
+    if ( lu->flags & (LAPWING_QUEUED | LAPWING_PARKED) )
+    {
+        list_del_init(&lu->elem);
+        if ( lu->flags & LAPWING_QUEUED )
+        {
+            ASSERT(prv->nr_queued);
+            prv->nr_queued--;
+        }
+    }
+    lu->flags &= ~(LAPWING_QUEUED | LAPWING_PARKED | LAPWING_WAITING);
+    lu->target = nr_cpu_ids;
+}
+
+/* A wait is over: wake another core for those that still have none. */
+void cf_check lapwing_kick_fn(void *data)
+{
+    struct lapwing_private *prv = data;
+    struct lapwing_unit *lu;
+    s_time_t now = NOW(), next = 0;
+    unsigned long flags;
+
+    spin_lock_irqsave(&prv->lock, flags);
+
+    prv->kick_armed = false;
+    list_for_each_entry ( lu, &prv->runq, elem )
+    {
+        if ( !(lu->flags & LAPWING_WAITING) )
+            continue;
+        if ( lu->deadline > now )
+        {
+            if ( !next || lu->deadline < next )
+                next = lu->deadline;
+            continue;
+        }
+        lu->flags &= ~LAPWING_WAITING;
+        prv->expired++;
+        TRACE_TIME(TRC_LAPWING_EXPIRED, lu->unit->domain->domain_id,
+                   lu->unit->unit_id);
+        lapwing_dispatch(prv, lu, now, true);
+    }
+    if ( next )
+        lapwing_kick_arm(prv, next);
+
+    spin_unlock_irqrestore(&prv->lock, flags);
+}
+
+void cf_check lapwing_refill_fn(void *data)
+{
+    struct lapwing_private *prv = data;
+    unsigned long flags;
+    s_time_t now = NOW();
+
+    spin_lock_irqsave(&prv->lock, flags);
+
+    prv->refill_armed = false;
+    if ( lapwing_refill(prv, now) )
+        lapwing_refill_arm(prv, now);
+
+    spin_unlock_irqrestore(&prv->lock, flags);
+}
+
+void cf_check lapwing_wake(const struct scheduler *ops, struct sched_unit *unit)
+{
+    struct lapwing_private *prv = lapwing_priv(ops);
+    struct lapwing_unit *lu = lapwing_unit(unit);
+    s_time_t now;
+
+    ASSERT(!is_idle_unit(unit));
+
+    if ( unlikely(curr_on_cpu(lapwing_cpu(lu)) == unit) )
+    {
+        SCHED_STAT_CRANK(unit_wake_running);
+        return;
+    }
+    if ( unlikely(lu->flags & (LAPWING_QUEUED | LAPWING_PARKED)) )
+    {
+        SCHED_STAT_CRANK(unit_wake_onrunq);
+        return;
+    }
+
+    now = NOW();
+    prv->wakes++;
+    lapwing_account_wake(prv, lu, now);
+
+    if ( unlikely(lu->flags & LAPWING_ON_CPU) )
+        lu->flags |= LAPWING_REQUEUE;
+    else
+        lapwing_enqueue(prv, lu, now);
+}
+
+void cf_check lapwing_sleep(const struct scheduler *ops,
+                            struct sched_unit *unit)
+{
+    struct lapwing_private *prv = lapwing_priv(ops);
+    struct lapwing_unit *lu = lapwing_unit(unit);
+
+    ASSERT(!is_idle_unit(unit));
+    SCHED_STAT_CRANK(unit_sleep);
+
+    if ( curr_on_cpu(lapwing_cpu(lu)) == unit )
+        cpu_raise_softirq(lapwing_cpu(lu), SCHEDULE_SOFTIRQ);
+    else
+    {
+        if ( lu->flags & (LAPWING_QUEUED | LAPWING_PARKED) )
+            lapwing_account_sleep(prv, lu, NOW());
+        lapwing_dequeue(prv, lu);
+        lu->flags &= ~LAPWING_REQUEUE;
+    }
+}
+
+void cf_check lapwing_yield(const struct scheduler *ops,
+                            struct sched_unit *unit)
+{
+    lapwing_unit(unit)->flags |= LAPWING_YIELDED;
+}
+
+void cf_check lapwing_context_saved(const struct scheduler *ops,
+                                    struct sched_unit *unit)
+{
+    struct lapwing_private *prv = lapwing_priv(ops);
+    struct lapwing_unit *lu;
+    spinlock_t *lock;
+
+    /* An idle unit is in no queue, and its data may be another scheduler's. */
+    if ( is_idle_unit(unit) )
+        return;
+
+    lock = unit_schedule_lock_irq(unit);
+    lu = lapwing_unit(unit);
+
+    ASSERT(lu->flags & LAPWING_ON_CPU);
+    lu->flags &= ~LAPWING_ON_CPU;
+    if ( lu->flags & LAPWING_REQUEUE )
+    {
+        lu->flags &= ~LAPWING_REQUEUE;
+        if ( likely(unit_runnable(unit)) )
+            lapwing_enqueue(prv, lu, NOW());
+    }
+
+    unit_schedule_unlock_irq(lock, unit);
+}
+
+struct sched_resource *cf_check
+lapwing_pick_resource(const struct scheduler *ops,
+                      const struct sched_unit *unit)
+{
+    struct lapwing_private *prv = lapwing_priv(ops);
+    cpumask_t *ok = &prv->scratch[0];
+    unsigned int cpu = sched_unit_master(unit);
+
+    ASSERT(spin_is_locked(&prv->lock));
+
+    cpumask_and(ok, unit->cpu_hard_affinity,
+                cpupool_domain_master_cpumask(unit->domain));
+    if ( unlikely(cpumask_empty(ok)) )
+        cpumask_copy(ok, cpupool_domain_master_cpumask(unit->domain));
+    if ( unlikely(cpumask_empty(ok)) )
+        return unit->res;
+    if ( has_soft_affinity(unit) &&
+         cpumask_intersects(ok, unit->cpu_soft_affinity) )
+        cpumask_and(ok, ok, unit->cpu_soft_affinity);
+
+    /* Just a first guess: it is placed when it wakes. */
+    if ( !cpumask_test_cpu(cpu, ok) )
+        cpu = cpumask_first(ok);
+
+    return get_sched_res(cpu);
+}
+
+void cf_check lapwing_migrate(const struct scheduler *ops,
+                              struct sched_unit *unit, unsigned int new_cpu)
+{
+    struct lapwing_private *prv = lapwing_priv(ops);
+
+    ASSERT(!(lapwing_unit(unit)->flags & LAPWING_ON_CPU));
+
+    if ( new_cpu != sched_unit_master(unit) && prv->pcpu[new_cpu] )
+        prv->pcpu[new_cpu]->migrations++;
+    sched_set_res(unit, get_sched_res(new_cpu));
+}
+
+/* The queued unit this CPU should run, NULL if none goes before curr. */
+static struct lapwing_unit *lapwing_candidate(struct lapwing_private *prv,
+                                              struct lapwing_pcpu *pc,
+                                              struct lapwing_unit *curr,
+                                              s_time_t now)
+{
+    struct lapwing_unit *lu, *tmp;
+    s_time_t ran = curr ? now - curr->sched_in : 0;
+    bool limited = curr && ran < MICROSECS(prv->ratelimit);
+
+    list_for_each_entry_safe ( lu, tmp, &prv->runq, elem )
+    {
+        struct sched_unit *unit = lu->unit;
+
+        if ( curr && !lapwing_before(lu, curr) )
+            return NULL;
+        /* It may have been paused and its sleep wait for our lock. */
+        if ( !cpumask_test_cpu(pc->cpu, unit->cpu_hard_affinity) ||
+             !cpumask_test_cpu(pc->cpu,
+                               cpupool_domain_master_cpumask(unit->domain)) ||
+             !unit_runnable_state(unit) )
+            continue;
+        if ( lu->target != nr_cpu_ids && lu->target != pc->cpu &&
+             cpumask_test_cpu(lu->target, &prv->tickled) )
+            continue;
+        if ( lu->dom->cap && lu->dom->budget <= 0 )
+        {
+            lapwing_dequeue(prv, lu);
+            lu->flags |= LAPWING_PARKED;
+            list_add_tail(&lu->elem, &lu->dom->parked);
+            prv->parks++;
+            lapwing_refill_arm(prv, now);
+            continue;
+        }
+        /* What just came may stay a moment, unless a boosted one waits. */
+        if ( limited && (!(lu->flags & LAPWING_BOOSTED) ||
+                         (curr->flags & LAPWING_BOOSTED)) )
+            return NULL;
+
+        return lu;
+    }
+
+    return NULL;
+}
+
+/* How long the chosen unit may run until the next decision; -1: no limit. */
+static s_time_t lapwing_runtime(struct lapwing_private *prv,
+                                const struct lapwing_pcpu *pc,
+                                const struct lapwing_unit *lu, s_time_t now)
+{
+    s_time_t limit = STIME_MAX;
+
+    if ( prv->nr_queued )
+    {
+        const struct lapwing_unit *head =
+            list_first_entry(&prv->runq, struct lapwing_unit, elem);
+        s_time_t lead = head->vtime > lu->vtime ? head->vtime - lu->vtime : 0;
+        s_time_t slice = MICROSECS(lapwing_tune.slice);
+
+        limit = min(slice + lead * lu->weight / LAPWING_WEIGHT_DEFAULT,
+                    2 * slice);
+        if ( lu->flags & LAPWING_BOOSTED )
+            limit = min(limit, max(lu->boost_left, MICROSECS(100)));
+        else
+            limit = lapwing_align(&lapwing_tune, now + limit) - now;
+        limit = max(limit, (s_time_t)MICROSECS(prv->ratelimit));
+    }
+    if ( lu->dom->cap )
+        limit = min(limit, max(lu->dom->budget / max(lu->dom->running, 1U),
+                               MICROSECS(200)));
+    if ( prv->hybrid )
+        limit = min(limit, LAPWING_MISFIT_PERIOD);
+
+    return limit == STIME_MAX ? -1 : limit;
+}
+
+/* From one unit to another on this CPU; NULL is the idle unit. */
+static void lapwing_switch(struct lapwing_private *prv,
+                           struct lapwing_pcpu *pc, struct lapwing_unit *next,
+                           s_time_t now)
+{
+    if ( pc->curr )
+        pc->curr->dom->running--;
+    if ( next )
+    {
+        ASSERT(!(next->flags & LAPWING_ON_CPU));
+        lapwing_dequeue(prv, next);
+        next->flags |= LAPWING_ON_CPU;
+        next->start = next->sched_in = now;
+        next->dom->running++;
+        if ( next->vtime > prv->vtime )
+            prv->vtime = next->vtime;
+        if ( lapwing_cpu(next) != pc->cpu )
+        {
+            TRACE(TRC_LAPWING_MIGRATE,
+                  (next->unit->domain->domain_id << 16) | next->unit->unit_id,
+                  (pc->cpu << 16) | lapwing_cpu(next));
+            pc->migrations++;
+            SCHED_STAT_CRANK(migrated);
+            sched_set_res(next->unit, get_sched_res(pc->cpu));
+        }
+        if ( next->dom->cap )
+            lapwing_refill_arm(prv, now);
+    }
+    pc->curr = next;
+    pc->switches++;
+}
+
+void cf_check lapwing_schedule(const struct scheduler *ops,
+                               struct sched_unit *currunit, s_time_t now,
+                               bool tasklet)
+{
+    unsigned int cpu = sched_get_resource_cpu(smp_processor_id());
+    struct lapwing_private *prv = lapwing_priv(ops);
+    struct lapwing_pcpu *pc = prv->pcpu[cpu];
+    struct lapwing_unit *curr = NULL, *next;
+    bool runnable = false, stay, tickled, yielded = false;
+
+    SCHED_STAT_CRANK(schedule);
+    ASSERT(pc && pc->cpu == cpu);
+
+    tickled = cpumask_test_cpu(cpu, &prv->tickled);
+    __cpumask_clear_cpu(cpu, &prv->tickled);
+    pc->schedules++;
+
+    if ( unlikely(!pc->probed) )
+    {
+        pc->probed = true;
+        pc->probed_capacity = lapwing_probe_capacity();
+        lapwing_rebuild(prv);
+    }
+
+    if ( !is_idle_unit(currunit) )
+    {
+        curr = lapwing_unit(currunit);
+        ASSERT(curr == pc->curr);
+        lapwing_burn(prv, curr, now);
+        runnable = unit_runnable_state(currunit);
+        yielded = curr->flags & LAPWING_YIELDED;
+        curr->flags &= ~LAPWING_YIELDED;
+        if ( runnable )
+            prv->vtime = max(prv->vtime, curr->vtime);
+    }
+    else
+        ASSERT(!pc->curr);
+
+    stay = runnable && !tasklet && !(curr->dom->cap && curr->dom->budget <= 0);
+    if ( stay && prv->hybrid && lapwing_misplaced(prv, curr, pc, now) )
+        stay = false;
+
+    if ( unlikely(tasklet) )
+        next = NULL;
+    else
+    {
+        next = lapwing_candidate(prv, pc, stay && !yielded ? curr : NULL, now);
+        if ( !next && stay )
+            next = curr;
+    }
+
+    TRACE(TRC_LAPWING_SCHEDULE, cpu,
+          tasklet | (!next << 8) |
+          (!cpumask_test_cpu(cpu, &prv->busy_cores) << 16) | (tickled << 24));
+
+    if ( next != curr )
+    {
+        if ( runnable )
+        {
+            curr->flags |= LAPWING_REQUEUE;
+            prv->preempts += next != NULL;
+        }
+        else if ( curr )
+            lapwing_account_sleep(prv, curr, now);
+        lapwing_switch(prv, pc, next, now);
+    }
+
+    if ( next )
+    {
+        unit_runnable_state(next->unit);
+        lapwing_cpu_busy(prv, pc, now);
+        currunit->next_time = lapwing_runtime(prv, pc, next, now);
+        currunit->next_task = next->unit;
+    }
+    else
+    {
+        lapwing_cpu_idle(prv, pc, now, tasklet);
+        currunit->next_time = -1;
+        currunit->next_task = sched_idle_unit(cpu);
+    }
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lapwing: where a waking unit runs.
+ *
+ * Cheap on purpose: a handful of mask operations, and one pass over the busy
+ * CPUs only when no idle one will do.
+ */
+#include <xen/lib.h>
+#include <xen/smp.h>
+#include <xen/trace.h>
+
+#include "sched_lapwing.h"
+
+/* Of two masks the common part if there is one, else the first. */
+static void lapwing_prefer(cpumask_t *mask, const cpumask_t *wish,
+                           cpumask_t *tmp)
+{
+    cpumask_and(tmp, mask, wish);
+    if ( !cpumask_empty(tmp) )
+        cpumask_copy(mask, tmp);
+}
+
+static void lapwing_prefer_not(cpumask_t *mask, const cpumask_t *wish,
+                               cpumask_t *tmp)
+{
+    cpumask_andnot(tmp, mask, wish);
+    if ( !cpumask_empty(tmp) )
+        cpumask_copy(mask, tmp);
+}
+
+/* The class of cores that suits a unit in the present mode. */
+static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
+                                      const struct lapwing_unit *lu)
+{
+    if ( lapwing_mode == LAPWING_PERFORMANCE )
+        return lu->weight < LAPWING_WEIGHT_DEFAULT &&
+               lapwing_fits_small(prv, lu) ? &prv->small : &prv->big;
+
+    return lapwing_fits_small(prv, lu) ? &prv->small : &prv->big;
+}
+
+/* The last CPU of the unit, this one which is awake anyway, or the first. */
+static unsigned int lapwing_choose(const struct lapwing_unit *lu,
+                                   const cpumask_t *mask)
+{
+    unsigned int cpu = lapwing_cpu(lu);
+
+    if ( cpumask_test_cpu(cpu, mask) )
+        return cpu;
+    cpu = smp_processor_id();
+    if ( cpumask_test_cpu(cpu, mask) )
+        return cpu;
+
+    return cpumask_first(mask);
+}
+
+/*
+ * The busy CPU whose unit is behind lu the furthest in the order of the run
+ * queue, if it is far enough to be worth a switch; -1 if there is none.
+ */
+static int lapwing_victim(struct lapwing_private *prv, struct lapwing_unit *lu,
+                          const cpumask_t *ok, s_time_t now)
+{
+    bool boosted = lu->flags & LAPWING_BOOSTED;
+    s_time_t worst = lu->vtime + MICROSECS(lapwing_tune.slice) / 4;
+    int cpu, victim = -1;
+
+    for_each_cpu ( cpu, ok )
+    {
+        struct lapwing_pcpu *pc = prv->pcpu[cpu];
+        struct lapwing_unit *curr = pc->curr;
+        s_time_t vtime;
+
+        if ( !curr || cpumask_test_cpu(cpu, &prv->tickled) )
+            continue;
+        vtime = curr->vtime +
+                (((now - curr->start) * curr->inv_weight) >> 16);
+        if ( boosted && !(curr->flags & LAPWING_BOOSTED) )
+            vtime += SECONDS(1000);
+        else if ( !boosted && (curr->flags & LAPWING_BOOSTED) )
+            continue;
+        else if ( now - curr->sched_in < MICROSECS(prv->ratelimit) )
+            continue;
+        if ( vtime > worst )
+        {
+            worst = vtime;
+            victim = cpu;
+        }
+    }
+
+    return victim;
+}
+
+/* Spread: the best idle core first. */
+static int lapwing_place_fast(struct lapwing_private *prv,
+                              struct lapwing_unit *lu, cpumask_t *idle,
+                              cpumask_t *tmp)
+{
+    /* A small core of its own beats half of a big one. */
+    lapwing_prefer_not(idle, &prv->busy_cores, tmp);
+    if ( prv->hybrid )
+        lapwing_prefer(idle, lapwing_class(prv, lu), tmp);
+
+    return lapwing_choose(lu, idle);
+}
+
+/*
+ * Pack: what is awake first, then the working set, then, if the unit may not
+ * wait, one more core.  -1: let it wait or preempt.
+ */
+static int lapwing_place_save(struct lapwing_private *prv,
+                              struct lapwing_unit *lu, const cpumask_t *ok,
+                              cpumask_t *idle, cpumask_t *tmp, cpumask_t *set,
+                              bool force, s_time_t now)
+{
+    const cpumask_t *class = lapwing_class(prv, lu);
+    int cpu;
+
+    cpumask_and(set, idle, &prv->set);
+    if ( prv->hybrid )
+    {
+        cpumask_and(tmp, set, class);
+        /* A demanding unit does not settle for a small core. */
+        if ( !cpumask_empty(tmp) || class == &prv->big )
+            cpumask_copy(set, tmp);
+    }
+    if ( !cpumask_empty(set) )
+    {
+        if ( lapwing_tune.pack )
+            lapwing_prefer(set, &prv->busy_cores, tmp);
+        else
+            lapwing_prefer_not(set, &prv->busy_cores, tmp);
+        return lapwing_choose(lu, set);
+    }
+
+    if ( !force )
+    {
+        /* Wait only behind something that is awake and allowed. */
+        cpumask_andnot(tmp, ok, &prv->idle);
+        cpumask_and(tmp, tmp, &prv->set);
+        if ( !cpumask_empty(tmp) )
+        {
+            if ( !(lu->flags & LAPWING_BOOSTED) )
+            {
+                if ( lapwing_tune.wait )
+                    return -1;
+            }
+            else if ( lapwing_victim(prv, lu, tmp, now) >= 0 )
+                return -1;
+        }
+    }
+
+    /* One more core: near what is awake, of the right class. */
+    if ( prv->hybrid )
+        lapwing_prefer(idle, class, tmp);
+    if ( lapwing_tune.pack )
+        lapwing_prefer(idle, &prv->busy_cores, tmp);
+    else
+        lapwing_prefer_not(idle, &prv->busy_cores, tmp);
+    lapwing_prefer(idle, &prv->busy_packages, tmp);
+    cpu = cpumask_first(idle);
+    lapwing_set_grow(prv, cpu, now);
+
+    return cpu;
+}
+
+/*
+ * The CPU to tickle for a queued unit, or -1.  With -1 the unit may have
+ * become WAITING, with a deadline at which the caller has to come again and
+ * force it.
+ */
+int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
+                  s_time_t now, bool force)
+{
+    const struct sched_unit *unit = lu->unit;
+    cpumask_t *ok = &prv->scratch[0], *idle = &prv->scratch[1];
+    cpumask_t *tmp = &prv->scratch[2], *set = &prv->scratch[3];
+    bool soft = has_soft_affinity(unit);
+    int cpu;
+
+    ASSERT(spin_is_locked(&prv->lock));
+
+    cpumask_and(ok, unit->cpu_hard_affinity,
+                cpupool_domain_master_cpumask(unit->domain));
+    cpumask_and(ok, ok, &prv->cpus);
+    cpumask_and(idle, ok, &prv->idle);
+    cpumask_andnot(idle, idle, &prv->tickled);
+
+    if ( !cpumask_empty(idle) )
+    {
+        if ( unlikely(soft) )
+        {
+            lapwing_prefer(idle, unit->cpu_soft_affinity, tmp);
+            force |= cpumask_intersects(idle, unit->cpu_soft_affinity);
+        }
+
+        if ( lapwing_mode == LAPWING_PERFORMANCE )
+            cpu = lapwing_place_fast(prv, lu, idle, tmp);
+        else
+            cpu = lapwing_place_save(prv, lu, ok, idle, tmp, set, force, now);
+        if ( cpu >= 0 )
+        {
+            lu->flags &= ~LAPWING_WAITING;
+            TRACE(TRC_LAPWING_PICKED_CPU, 0, 0,
+                  (unit->domain->domain_id << 16) | unit->unit_id,
+                  cpu << 16);
+            return cpu;
+        }
+
+        if ( !(lu->flags & LAPWING_BOOSTED) && !force )
+        {
+            lu->flags |= LAPWING_WAITING;
+            lu->deadline = now + MICROSECS(lapwing_tune.wait);
+            if ( lapwing_tune.align < lapwing_tune.wait )
+                lu->deadline = lapwing_align(&lapwing_tune, lu->deadline) -
+                               MICROSECS(lapwing_tune.align);
+            if ( lu->deadline <= now )
+                lu->deadline += MICROSECS(lapwing_tune.align);
+            prv->waits++;
+            TRACE_TIME(TRC_LAPWING_WAIT, unit->domain->domain_id,
+                       unit->unit_id, lu->deadline - now);
+        }
+    }
+
+    cpumask_andnot(tmp, ok, &prv->idle);
+    if ( unlikely(soft) )
+        lapwing_prefer(tmp, unit->cpu_soft_affinity, set);
+
+    return lapwing_victim(prv, lu, tmp, now);
+}
+
+/*
+ * Should a running unit be moved to a core of another class?  Only if such a
+ * core is idle, so that the move is a gain and cannot swing back and forth.
+ */
+bool lapwing_misplaced(struct lapwing_private *prv, struct lapwing_unit *lu,
+                       const struct lapwing_pcpu *pc, s_time_t now)
+{
+    const cpumask_t *class = lapwing_class(prv, lu);
+    cpumask_t *mask = &prv->scratch[0];
+
+    if ( cpumask_test_cpu(pc->cpu, class) ||
+         now - lu->sched_in < LAPWING_MISFIT_PERIOD / 2 )
+        return false;
+
+    cpumask_and(mask, class, &prv->idle);
+    cpumask_andnot(mask, mask, &prv->tickled);
+    cpumask_andnot(mask, mask, &prv->busy_cores);
+    cpumask_and(mask, mask, lu->unit->cpu_hard_affinity);
+    cpumask_and(mask, mask, cpupool_domain_master_cpumask(lu->unit->domain));
+    if ( has_soft_affinity(lu->unit) )
+        cpumask_and(mask, mask, lu->unit->cpu_soft_affinity);
+
+    return !cpumask_empty(mask);
+}
