@@ -65,7 +65,7 @@ public enum BuildStep {
         if let scheduler { inputs["scheduler"] = .tree(scheduler) }
         let added = try scheduler.map { try SchedulerFiles($0) }
         return Step(
-            stepID, title: "build the hypervisor \(settings.version)", version: 1, inputs: inputs
+            stepID, title: "build the hypervisor \(settings.version)", version: 2, inputs: inputs
         ) { run in
             let work = Workshop(run: run, compiler: ToolsTree(try run.input("compiler")), target: target)
             try await work.prepare(source: try run.input("source").appending(SourceStep.directory))

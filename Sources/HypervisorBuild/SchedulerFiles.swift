@@ -88,8 +88,8 @@ public struct SchedulerFiles: Sendable, Hashable {
             file: "Makefile")
     }
 
-    /// The Kconfig with our entry. The menu of schedulers is invisible without EXPERT, so the values are defaults:
-    /// nothing else of Debian's configuration has to change for it.
+    /// The Kconfig with our entry. The menu of schedulers is invisible without EXPERT, and so is the choice of the
+    /// default, which then is nothing: ours come as plain defaults, and nothing else of Debian's configuration changes.
     static func kconfig(_ text: String, isDefault: Bool) throws -> String {
         var result = try insert(
             [
@@ -99,16 +99,10 @@ public struct SchedulerFiles: Sendable, Hashable {
                 "\t  Fills awake cores before it wakes others. Has credit2's id and parameters.",
                 "",
             ], before: "config SCHED_RTDS", in: text, file: "Kconfig")
-        result = try insert(
-            ["\tconfig \(symbol)_DEFAULT", "\t\tbool \"Power-aware scheduler\" if \(symbol)"],
-            before: "\tconfig SCHED_RTDS_DEFAULT", in: result, file: "Kconfig")
-        result = try insert(
-            ["\tdefault \"\(name)\" if \(symbol)_DEFAULT"], before: "\tdefault \"credit\" if SCHED_CREDIT_DEFAULT",
-            in: result, file: "Kconfig")
         if isDefault {
             result = try insert(
-                ["\tdefault \(symbol)_DEFAULT"], before: "\tdefault SCHED_CREDIT2_DEFAULT", in: result,
-                file: "Kconfig")
+                ["\tdefault \"\(name)\" if \(symbol)"], before: "\tdefault \"credit\" if SCHED_CREDIT_DEFAULT",
+                in: result, file: "Kconfig")
         }
         return result
     }
