@@ -74,6 +74,11 @@ let package = Package(
                 "DeviceConfig", systemPackage,
             ]),
         module("Emulator", ["LapwingCore", systemPackage]),
+        // The scheduler simulator (Benchmarks/SchedulerSimulator)
+        .target(name: "CSchedulerImage", path: "Benchmarks/SchedulerSimulator/Sources/CSchedulerImage"),
+        .target(
+            name: "SchedulerSimulation", dependencies: ["LapwingCore", "CSchedulerImage", systemPackage],
+            path: "Benchmarks/SchedulerSimulator/Sources/SchedulerSimulation", swiftSettings: strict),
         // Inside an emulated machine
         module("GuestAgent"),
         // Programs
@@ -103,6 +108,10 @@ let package = Package(
             name: "lapwing-agent", dependencies: ["GuestAgent"],
             swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .executableTarget(
+            name: "scheduler-simulator",
+            dependencies: ["LapwingCore", "SchedulerSimulation", systemPackage, arguments],
+            path: "Benchmarks/SchedulerSimulator/Sources/scheduler-simulator", swiftSettings: strict),
         // Tests
         tests("LapwingCore", []),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the simulator calls. One image of the shared object is one machine: to run another, open another copy.
  * Every call that can fail returns a negative error number; after -70 the machine has died (a BUG or ASSERT of Xen's

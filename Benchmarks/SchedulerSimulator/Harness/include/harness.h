@@ -415,7 +415,24 @@ static inline bool cond_zalloc_cpumask_var(cpumask_var_t *m) { cpumask_clear(*m)
 struct cpuinfo_x86 {
     unsigned int x86_num_siblings, x86_max_cores, phys_proc_id, cpu_core_id, compute_unit_id;
     unsigned char x86_vendor, x86;
+    int cpuid_level;
+    unsigned int extended_cpuid_level;
 };
+/* No model specific registers: what a scheduler could read there, the simulator sets as a parameter. */
+#define X86_VENDOR_UNKNOWN 0
+#define X86_VENDOR_INTEL 1
+#define X86_VENDOR_AMD 2
+#define X86_VENDOR_CENTAUR 4
+#define X86_VENDOR_SHANGHAI 8
+#define X86_VENDOR_HYGON 16
+#define cpuid_eax(l) ((void)(l), 0U)
+#define cpuid_ebx(l) ((void)(l), 0U)
+#define cpuid_ecx(l) ((void)(l), 0U)
+#define cpuid_edx(l) ((void)(l), 0U)
+#define rdmsr_safe(m, v) ((void)(m), (v) = 0, -1)
+#define cpu_has(c, f) 0
+#define boot_cpu_has(f) 0
+#define on_selected_cpus(...) do {} while ( 0 )
 extern struct cpuinfo_x86 cpu_data[NR_CPUS];
 extern struct cpuinfo_x86 boot_cpu_data;
 #define cpu_to_core(c) ((int)cpu_data[c].cpu_core_id)

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+public import LapwingCore
+
+/// Runs of several schedulers over the same machines and workloads.
+public struct Comparison: Sendable, Codable {
+    /// All runs; for each machine and workload the schedulers in the order they were asked for.
+    public var runs: [RunResult]
+
+    /// Runs everything, as many runs at a time as there are CPUs.
+    ///
+    /// - Parameter seconds: bound on the simulated time of a run; nil for what the workload says.
+    /// - Throws: the first error of a run.
+    public static func run(
+        machines: [Machine], workloads: [Workload], specs: [SchedulerSpec], seed: UInt64, seconds: Double? = nil,
+        image: String
+    ) async throws -> Comparison {
+        struct Job: Sendable {
+            var machine: Machine
+            var workload: Workload
+            var spec: SchedulerSpec
+        }
+        var jobs: [Job] = []
+        for machine in machines {
+            for var workload in workloads {
+                if let seconds { workload.seconds = min(seconds, workload.seconds) }
+                jobs += specs.map { Job(machine: machine, workload: workload, spec: $0) }
+            }
+        }
+        let all = jobs
+        let results = try await withThrowingTaskGroup(of: (Int, RunResult).self) { group in
+            var found = [RunResult?](repeating: nil, count: all.count)
+            for (index, job) in all.enumerated() {
+                group.addTask {
+                    let simulation = try Simulation(
+                        machine: job.machine, workload: job.workload, spec: job.spec, seed: seed, image: image)
+                    return (index, try simulation.run())
+                }
+            }
+            for try await (index, result) in group { found[index] = result }
+            return found.compactMap { $0 }
+        }
+        return Comparison(runs: results)
+    }
+
+    /// A row of the table: a run against the first scheduler's run on the same machine and workload.
+    public struct Row: Sendable, Codable {
+        /// The run.
+        public var run: RunResult
+        /// Energy against the base, 1 is equal.
+        public var energy: Double
+        /// 99th percentile of interactive wake-ups against the base; 1 when there are none.
+        public var p99: Double
+        /// Throughput against the base; 1 without batch work.
+        public var throughput: Double
+    }
+
+    /// The rows, in order.
+    public var rows: [Row] {
+        var base: RunResult?
+        return runs.map { run in
+            if base?.machine != run.machine || base?.workload != run.workload { base = run }
+            let first = base ?? run
+            func ratio(_ a: Double, _ b: Double) -> Double { b > 0 ? a / b : 1 }
+            return Row(
+                run: run, energy: ratio(run.joules, first.joules),
+                p99: ratio(run.interactive.p99, first.interactive.p99),
+                throughput: ratio(run.throughput, first.throughput))
+        }
+    }
+
+    /// The table.
+    public var listing: Listing<Row> {
+        Listing(
+            "runs", rows,
+            columns: [
+                .init("machine") { $0.run.machine },
+                .init("workload") { $0.run.workload },
+                .init("scheduler") { $0.run.scheduler },
+                .init("joules", right: true) { Self.fixed($0.run.joules, 2) },
+                .init("energy", right: true) { Self.percent($0.energy) },
+                .init("mean us", right: true) { Self.fixed($0.run.interactive.mean, 0) },
+                .init("p99 us", right: true) { Self.fixed($0.run.interactive.p99, 0) },
+                .init("p99", right: true) { Self.fixed($0.p99, 2) },
+                .init("missed", right: true) { "\($0.run.missedFrames)/\($0.run.frames)" },
+                .init("throughput", right: true) { Self.fixed($0.throughput, 3) },
+                .init("migrations", right: true) { "\($0.run.migrations)" },
+                .init("wake-ups", right: true) { "\($0.run.coreWakeUps)" },
+            ])
+    }
+
+    /// Medians over the workloads, by machine and scheduler.
+    public struct Medians: Sendable, Codable {
+        /// The machine.
+        public var machine: String
+        /// The scheduler.
+        public var scheduler: String
+        /// Median of the energy against the base.
+        public var energy: Double
+        /// Median of the p99 against the base.
+        public var p99: Double
+        /// Median of the throughput against the base.
+        public var throughput: Double
+    }
+
+    /// Medians over the workloads, by machine and scheduler.
+    public var medians: [Medians] {
+        var order: [[String]] = []
+        var groups: [[String]: [Row]] = [:]
+        for row in rows {
+            let key = [row.run.machine, row.run.scheduler]
+            if groups[key] == nil { order.append(key) }
+            groups[key, default: []].append(row)
+        }
+        return order.map { key in
+            let rows = groups[key] ?? []
+            return Medians(
+                machine: key[0], scheduler: key[1], energy: Self.median(rows.map(\.energy)),
+                p99: Self.median(rows.filter { $0.run.interactive.count > 0 }.map(\.p99)),
+                throughput: Self.median(rows.filter { $0.run.throughput > 0 }.map(\.throughput)))
+        }
+    }
+
+    /// The medians as text.
+    public var summary: String {
+        let lines = medians.map { m in
+            [
+                m.machine, m.scheduler, "energy \(Self.percent(m.energy))", "p99 x \(Self.fixed(m.p99, 2))",
+                "throughput x \(Self.fixed(m.throughput, 3))",
+            ].joined(separator: "  ")
+        }
+        return (["", "medians over the workloads"] + lines).joined(separator: "\n")
+    }
+
+    static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        guard !sorted.isEmpty else { return 1 }
+        let middle = sorted.count / 2
+        return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+    }
+
+    static func percent(_ ratio: Double) -> String {
+        let change = (ratio - 1) * 100
+        return (change >= 0 ? "+" : "") + fixed(change, 1) + "%"
+    }
+
+    static func fixed(_ value: Double, _ digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let whole = Int64((abs(value) * scale).rounded())
+        let sign = value < 0 && whole > 0 ? "-" : ""
+        guard digits > 0 else { return "\(sign)\(whole)" }
+        let text = String(whole)
+        let padded = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
+        return "\(sign)\(padded.dropLast(digits)).\(padded.suffix(digits))"
+    }
+}

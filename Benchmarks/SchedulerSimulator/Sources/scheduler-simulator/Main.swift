@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Glibc
+import LapwingCore
+import SchedulerSimulation
+import SystemPackage
+
+/// Argument parsing and wiring of the scheduler simulator.
+@main
+struct SchedulerSimulator: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scheduler-simulator",
+        abstract: "Runs Xen's schedulers and Lapwing's on simulated machines and compares energy and latency.",
+        subcommands: [Compare.self], defaultSubcommand: Compare.self)
+}
+
+/// Where the data and the shared object are.
+struct DataOptions: ParsableArguments {
+    @Option(help: "The shared object made by Harness/compile.") var image: String
+    @Option(help: "Directory with Machines and Workloads.") var data = "Benchmarks/SchedulerSimulator"
+
+    func machines(_ names: String) throws -> [Machine] {
+        try expand(names, folder: "Machines").map(Machine.read).filter { names != "all" || !$0.heldOut }
+    }
+
+    func workloads(_ names: String) throws -> [Workload] {
+        try expand(names, folder: "Workloads").map(Workload.read).filter { names != "all" || !$0.heldOut }
+    }
+
+    private func expand(_ names: String, folder: String) throws -> [FilePath] {
+        let directory = FilePath(data).appending(folder)
+        if names == "all" || names == "everything" {
+            return try Files.names(in: directory).filter { $0.hasSuffix(".json") }.sorted().map {
+                directory.appending($0)
+            }
+        }
+        return names.split(separator: ",").map { directory.appending("\($0).json") }
+    }
+}
+
+/// Runs schedulers over machines and workloads and shows what came out.
+struct Compare: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Compare schedulers.")
+
+    @OptionGroup var data: DataOptions
+    @Option(help: "Schedulers, separated by spaces: NAME[:SETTINGS][@PARAMETER=VALUE,...]; the first is the base.")
+    var schedulers = "credit2 lapwing:powersave lapwing:balanced lapwing:performance"
+    @Option(help: "Machines, separated by commas; `all` without the held-out ones, `everything` with them.")
+    var machines = "all"
+    @Option(help: "Workloads, separated by commas; `all` without the held-out ones, `everything` with them.")
+    var workloads = "all"
+    @Option(help: "Seed.") var seed: UInt64 = 1
+    @Option(help: "Simulated seconds of each run at most.") var seconds: Double?
+    @Option(help: "Print this format: table or json.") var format: ListingFormat = .table
+
+    func run() async throws {
+        let machines = try data.machines(machines)
+        let workloads = try data.workloads(workloads)
+        let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
+        let comparison = try await Comparison.run(
+            machines: machines, workloads: workloads, specs: specs, seed: seed, seconds: seconds, image: data.image)
+        print(try comparison.listing.render(format), terminator: "")
+        if format == .table { print(comparison.summary) }
+    }
+}
+
+extension ListingFormat: ExpressibleByArgument {}
