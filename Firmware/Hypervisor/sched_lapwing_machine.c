@@ -5,7 +5,9 @@
 #include <xen/lib.h>
 #include <xen/string.h>
 
-#ifdef CONFIG_X86
+/* The simulator gives capacities through the parameter. */
+#if defined(CONFIG_X86) && !defined(__XEN_SIMULATED__)
+#define LAPWING_HAVE_CPPC
 #include <asm/msr.h>
 #include <asm/processor.h>
 #endif
@@ -23,7 +25,7 @@ extern const struct scheduler *__end_schedulers_array[];
  */
 unsigned int lapwing_probe_capacity(void)
 {
-#ifdef CONFIG_X86
+#ifdef LAPWING_HAVE_CPPC
     uint64_t caps;
 
     if ( boot_cpu_data.x86_vendor == X86_VENDOR_INTEL &&

@@ -304,6 +304,7 @@ void cf_check lapwing_dump(const struct scheduler *ops)
 
     spin_lock_irqsave(&prv->lock, flags);
 
+    lapwing_print_param();
     printk("\t%s, ratelimit=%u\n", lapwing_param_text, prv->ratelimit);
     printk("\tcpus %*pbl idle %*pbl set %*pbl small %*pbl\n",
            CPUMASK_PR(&prv->cpus), CPUMASK_PR(&prv->idle),
