@@ -16,6 +16,7 @@ public enum BootScenarios {
         ScenarioGroup(
             "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
             damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
+        AttendedScenarios.group, FallbackScenarios.group,
     ]
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.
@@ -47,7 +48,7 @@ public enum BootScenarios {
         try guest.require(domains.contains("Domain-0"), "xl list must show dom0.", seen: domains)
     }
 
-    private static let root = Scenario(
+    static let root = Scenario(
         "verity-root", "the root is the verity device of the manifest's root hash and cannot be written"
     ) { guest in
         let hash = guest.image.expected.rootHash.hex
@@ -71,7 +72,7 @@ public enum BootScenarios {
         try guest.require(!touch.succeeded, "Writing to the root must fail.")
     }
 
-    private static let units = Scenario(
+    static let units = Scenario(
         "units", "the start-up comes to its end and no unit failed", limit: .seconds(600)
     ) { guest in
         let state = try await guest.exec(["systemctl", "is-system-running", "--wait"], timeout: .seconds(580))
@@ -109,7 +110,7 @@ public enum BootScenarios {
             seen: (try await guest.exec(["systemctl", "status", "--no-pager", "lapwingd.service"])).text)
     }
 
-    private static let state = Scenario(
+    static let state = Scenario(
         "state", "/var is writable and stands where the recipe says"
     ) { guest in
         let mounts = Facts.mounts(try await guest.text("/proc/self/mountinfo"))
@@ -129,7 +130,7 @@ public enum BootScenarios {
         try await guest.expect("rm", "/var/lib/lapwing/check-was-here")
     }
 
-    private static let entry = Scenario(
+    static let entry = Scenario(
         "boot-entry", "the boot entry is marked as good once the start-up succeeded", kinds: [.disk]
     ) { guest in
         try await guest.wait(for: "the boot entry's blessing", within: .seconds(90)) {

@@ -81,7 +81,7 @@ public struct CheckRunner: Sendable {
             var group = group
             group.scenarios = group.scenarios.filter { $0.kinds.contains(image.kind) }
             if names.isEmpty || names.contains(where: group.isNamed) {
-                return group.damage == .rootBit && image.root == nil ? nil : group
+                return group.suits(image) ? group : nil
             }
             group.scenarios = group.scenarios.filter { names.contains(group.fullName($0)) }
             return group.scenarios.isEmpty ? nil : group
@@ -125,7 +125,9 @@ public struct CheckRunner: Sendable {
             try? Files.remove(disk)
         }
         context.progress.note("\(group.name): booting \(group.summary)")
-        try await ThrowAwayCopy.make(of: image, at: disk, damage: group.damage, tools: tools, context: context)
+        var image = image
+        if let unlock = group.stateUnlock { image.expected.stateUnlock = unlock }
+        try await ThrowAwayCopy(image: image, path: disk, tools: tools, context: context).make(group)
         var tpm: TrustedModule?
         if image.expected.tpm {
             tpm = try await TrustedModule.start(
@@ -134,7 +136,7 @@ public struct CheckRunner: Sendable {
         }
         let results: [CheckResult]
         do {
-            results = try await boot(group, disk: disk, logs: logs, work: work, tpm: tpm?.socket)
+            results = try await boot(group, image: image, disk: disk, logs: logs, work: work, tpm: tpm?.socket)
         } catch {
             await tpm?.stop()
             throw error
@@ -160,12 +162,13 @@ public struct CheckRunner: Sendable {
     }
 
     private func boot(
-        _ group: ScenarioGroup, disk: FilePath, logs: FilePath, work: WorkDirectory, tpm: FilePath?
+        _ group: ScenarioGroup, image: CheckedImage, disk: FilePath, logs: FilePath, work: WorkDirectory,
+        tpm: FilePath?
     ) async throws -> [CheckResult] {
         let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
         let running = try await RunningMachine.start(
             machine, tools: tools, context: context, log: logs.appending("qemu.log"))
-        let guest = Guest(image: image, machine: running)
+        let guest = Guest(image: image, machine: running, logs: logs)
         var results = [
             await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in
                 try await Self.start(group, guest)
@@ -184,7 +187,8 @@ public struct CheckRunner: Sendable {
 
     private static func start(_ group: ScenarioGroup, _ guest: Guest) async throws {
         switch group.start {
-        case .agent:
+        case .agent, .attended:
+            if case .attended(let attend) = group.start { try await attend(guest) }
             let hello = try await guest.machine.agent.hello(within: group.bootLimit)
             await guest.notes.setBoot(hello.boot)
             await guest.note("boot", Facts.seconds((ContinuousClock().now - guest.machine.started).seconds))

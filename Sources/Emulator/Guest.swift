@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LapwingCore
+import SystemPackage
 
 /// A booted guest, as scenarios see it.
 public final class Guest: Sendable {
@@ -8,6 +9,8 @@ public final class Guest: Sendable {
     public let image: CheckedImage
     /// The running machine.
     public let machine: RunningMachine
+    /// Where logs are kept, and what a scenario brings home.
+    let logs: FilePath
     /// Values a scenario found worth printing, by name.
     let notes = Notes()
 
@@ -22,8 +25,9 @@ public final class Guest: Sendable {
         func setBoot(_ id: String) { boot = id }
     }
 
-    init(image: CheckedImage, machine: RunningMachine) {
+    init(image: CheckedImage, machine: RunningMachine, logs: FilePath) {
         self.image = image
+        self.logs = logs
         self.machine = machine
     }
 
@@ -85,13 +89,17 @@ public final class Guest: Sendable {
     /// Takes a device out and waits until it is gone.
     public func unplug(_ id: String) async throws { try await machine.control.remove(device: id) }
 
-    /// Restarts the guest and waits for the agent of the new boot. Returns the seconds that took.
+    /// Restarts the guest and waits for the agent of the new boot, once somebody has done what the start needs. Returns
+    /// the seconds that took.
     @discardableResult
-    public func reboot(within limit: Duration = .seconds(600)) async throws -> Double {
+    public func reboot(
+        within limit: Duration = .seconds(600), attend: @Sendable () async throws -> Void = {}
+    ) async throws -> Double {
         let clock = ContinuousClock()
         let start = clock.now
         let before = await notes.boot
         try await machine.agent.shutdown(restart: true)
+        try await attend()
         let hello = try await machine.agent.hello(within: limit, notBoot: before)
         await notes.setBoot(hello.boot)
         return (clock.now - start).seconds

@@ -28,6 +28,37 @@ public struct CheckedImage: Sendable {
         }
     }
 
+    /// A partition of the image.
+    public struct Part: Sendable, Hashable {
+        /// Its number in the partition table, from one.
+        public var number: Int
+        /// Where it lies.
+        public var extent: Extent
+
+        /// Creates a partition.
+        public init(number: Int, extent: Extent) {
+            self.number = number
+            self.extent = extent
+        }
+    }
+
+    /// One of the slots of a disk.
+    public struct Slot: Sendable, Hashable {
+        /// The path of its boot file when nothing has been tried yet, with `/` between the names.
+        public var bootFile: String
+        /// The root file system.
+        public var root: Part
+        /// Its hash tree.
+        public var verity: Part
+
+        /// Describes a slot.
+        public init(bootFile: String, root: Part, verity: Part) {
+            self.bootFile = bootFile
+            self.root = root
+            self.verity = verity
+        }
+    }
+
     /// The file.
     public var path: FilePath
     /// What it is.
@@ -38,18 +69,19 @@ public struct CheckedImage: Sendable {
     public var bootFileSystem: Extent
     /// The boot file's path in it, with `/` between the names.
     public var bootFile: String
-    /// The boot file of the throw-away copy: the same, but for the command line and one more cpio archive with the
-    /// files of `AgentPayload`.
-    public var testBootFile: FilePath
-    /// The verity root's data, to damage it on purpose; nil to leave that scenario out.
-    public var root: Extent?
+    /// Makes the boot file of a throw-away copy: the same, but for what is changed and one more cpio archive with the
+    /// files of `AgentPayload`. The file lasts as long as the check.
+    public var testBootFile: @Sendable (BootChange) throws -> FilePath
+    /// The slots of a disk, the one that holds the system first; empty for an ISO.
+    public var slots: [Slot]
     /// What the booted system must say of itself.
     public var expected: Expectations
 
     /// Describes an image.
     public init(
         path: FilePath, kind: Kind, architecture: Machine.Architecture = .x86_64, bootFileSystem: Extent,
-        bootFile: String, testBootFile: FilePath, root: Extent?, expected: Expectations
+        bootFile: String, slots: [Slot], expected: Expectations,
+        testBootFile: @escaping @Sendable (BootChange) throws -> FilePath
     ) {
         self.path = path
         self.kind = kind
@@ -57,7 +89,7 @@ public struct CheckedImage: Sendable {
         self.bootFileSystem = bootFileSystem
         self.bootFile = bootFile
         self.testBootFile = testBootFile
-        self.root = root
+        self.slots = slots
         self.expected = expected
     }
 
@@ -94,5 +126,22 @@ public struct CheckedImage: Sendable {
             self.accountsWithPassword = accountsWithPassword
             self.stateUnlock = stateUnlock
         }
+    }
+}
+
+/// What is different about the boot file of a throw-away copy, beside the test agent.
+public struct BootChange: Sendable, Hashable {
+    /// Words put behind the kernel's command line; where an option may stand once, the last one counts.
+    public var kernelOptions: [String]
+    /// Words put behind Xen's options.
+    public var xenOptions: [String]
+    /// The version the boot file says it is, which decides which entry is started first; nil for its own.
+    public var version: String?
+
+    /// Describes a change; nothing unless told.
+    public init(kernelOptions: [String] = [], xenOptions: [String] = [], version: String? = nil) {
+        self.kernelOptions = kernelOptions
+        self.xenOptions = xenOptions
+        self.version = version
     }
 }

@@ -87,6 +87,35 @@ extension QMPClient {
         try await execute("screendump", ["filename": .string(path.string), "format": .string("png")])
     }
 
+    /// Restarts the machine as its reset button does.
+    public func reset() async throws { try await execute("system_reset") }
+
+    /// Types a text on the machine's keyboard, US layout, one key after the other; `\n` is the enter key. Only letters,
+    /// digits, blanks, `-` and `.` are known; another character is an error.
+    public func type(_ text: String, pause: Duration = .milliseconds(150)) async throws {
+        for character in text {
+            guard let keys = Self.keys(character) else {
+                throw LapwingError("emulator.no-key", "There is no key for a character.", subject: String(character))
+            }
+            let list = keys.map { JSONValue.object(["type": .string("qcode"), "data": .string($0)]) }
+            try await execute("send-key", ["keys": .array(list), "hold-time": .integer(50)])
+            try await Task.sleep(for: pause)
+        }
+    }
+
+    /// QEMU's names of the keys that make a character (qapi/ui.json, QKeyCode).
+    static func keys(_ character: Character) -> [String]? {
+        switch character {
+        case "a"..."z" where character.isASCII, "0"..."9" where character.isASCII: [String(character)]
+        case "A"..."Z" where character.isASCII: ["shift", character.lowercased()]
+        case " ": ["spc"]
+        case "-": ["minus"]
+        case ".": ["dot"]
+        case "\n": ["ret"]
+        default: nil
+        }
+    }
+
     /// Presses the power button.
     public func powerButton() async throws { try await execute("system_powerdown") }
 

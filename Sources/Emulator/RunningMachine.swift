@@ -118,12 +118,13 @@ public final class RunningMachine: Sendable {
     /// The last lines of the console, printable.
     public func consoleTail(_ count: Int = 15) -> String { SafeText.lines(console, last: count) }
 
-    /// Waits until the console shows one of the texts, and says which.
-    public func waitForConsole(_ texts: [String], within limit: Duration) async throws -> String {
+    /// Waits until the console shows one of the texts, and says which. What it showed before its byte `after`, counted
+    /// in `console`, is not looked at.
+    public func waitForConsole(_ texts: [String], after: Int = 0, within limit: Duration) async throws -> String {
         let clock = ContinuousClock()
         let end = clock.now + limit
         while clock.now < end {
-            let shown = console
+            let shown = String(decoding: console.utf8.dropFirst(after), as: UTF8.self)
             if let found = texts.first(where: { shown.contains($0) }) { return found }
             try await Task.sleep(for: .milliseconds(500))
         }

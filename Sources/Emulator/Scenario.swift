@@ -37,6 +37,8 @@ public struct ScenarioGroup: Sendable {
         case agent
         /// The console shows one of these texts and the agent never answers.
         case refusal([String])
+        /// Somebody has to do something before the agent answers, for example type a passphrase.
+        case attended(@Sendable (Guest) async throws -> Void)
     }
 
     /// The group's name, for example `boot.disk`.
@@ -49,6 +51,13 @@ public struct ScenarioGroup: Sendable {
     public var attachment: Disk.Attachment
     /// What is done to the throw-away copy before it is started.
     public var damage: Damage
+    /// What is different about its boot file.
+    public var boot: BootChange
+    /// How the state partition is unlocked, where that is to be another way than the image's; `none`, `tpm2` or
+    /// `passphrase`.
+    public var stateUnlock: String?
+    /// A disk is made at least this large.
+    public var diskSize: ByteSize
     /// How the boot must end.
     public var start: Start
     /// How long the boot may take: on a machine under load, an emulated boot takes minutes.
@@ -58,6 +67,9 @@ public struct ScenarioGroup: Sendable {
     /// What is checked, in order.
     public var scenarios: [Scenario]
 
+    /// A disk is at least this large unless a group asks for more, so that there is room for the state.
+    public static let smallestDisk = ByteSize(bytes: 8 << 30)
+
     /// What is done to the throw-away copy.
     public enum Damage: Sendable, Hashable {
         /// Nothing.
@@ -65,12 +77,16 @@ public struct ScenarioGroup: Sendable {
         /// One bit of the root's first block is turned. The first 1024 bytes of an erofs hold nothing (kernel,
         /// Documentation/filesystems/erofs.rst), so that only verity can notice.
         case rootBit
+        /// The system moves to the second slot. The first one's boot file says it is newer, so that it is tried
+        /// before, and names a root that its partitions do not hold.
+        case failingUpdate
     }
 
     /// Describes a group.
     public init(
         _ name: String, _ summary: String, kind: CheckedImage.Kind, attachment: Disk.Attachment,
-        damage: Damage = .none, start: Start = .agent, bootLimit: Duration = .seconds(900),
+        damage: Damage = .none, boot: BootChange = BootChange(), stateUnlock: String? = nil,
+        diskSize: ByteSize = ScenarioGroup.smallestDisk, start: Start = .agent, bootLimit: Duration = .seconds(900),
         change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario]
     ) {
         self.name = name
@@ -78,10 +94,22 @@ public struct ScenarioGroup: Sendable {
         self.kind = kind
         self.attachment = attachment
         self.damage = damage
+        self.boot = boot
+        self.stateUnlock = stateUnlock
+        self.diskSize = diskSize
         self.start = start
         self.bootLimit = bootLimit
         self.change = change
         self.scenarios = scenarios
+    }
+
+    /// True when the group's copy can be made of the image.
+    func suits(_ image: CheckedImage) -> Bool {
+        switch damage {
+        case .none: true
+        case .rootBit: !image.slots.isEmpty
+        case .failingUpdate: image.slots.count > 1
+        }
     }
 
     /// True when `--scenario NAME` means the whole group.

@@ -92,7 +92,7 @@ public struct VirtualMachineRunner: Sendable {
         }
         let file = home.appending("overlay.qcow2")
         if !Files.exists(file) {
-            let size = max(try Files.status(image)?.size ?? 0, ThrowAwayCopy.smallestDisk)
+            let size = max(try Files.status(image)?.size ?? 0, Int64(clamping: ScenarioGroup.smallestDisk.bytes))
             let command = Command(
                 "qemu-img", ["create", "-q", "-f", "qcow2", "-b", image.string, "-F", "raw", file.string, String(size)])
             try await context.runner.require(try tools.wrap(command, [image], [home]))

@@ -6,16 +6,26 @@ import Testing
 
 @testable import Emulator
 
-private func image(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil) throws -> CheckedImage {
-    CheckedImage(
-        path: "/i.raw", kind: kind, bootFileSystem: .init(offset: 1 << 20, size: 1 << 20), bootFile: "EFI/Linux/a.efi",
-        testBootFile: "/t.efi", root: root,
-        expected: .init(rootHash: try #require(Digest(hex: String(repeating: "a", count: 64)))))
+/// Slots of 1 MiB, one behind the other.
+private func slot(_ index: Int) -> CheckedImage.Slot {
+    let offset = UInt64(index) << 21
+    return CheckedImage.Slot(
+        bootFile: "EFI/Linux/\(index)+3.efi",
+        root: .init(number: 2 * index + 2, extent: .init(offset: offset, size: 1 << 20)),
+        verity: .init(number: 2 * index + 3, extent: .init(offset: offset + 1 << 20, size: 1 << 20)))
 }
 
-private func runner(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil) throws -> CheckRunner {
+private func image(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckedImage {
+    CheckedImage(
+        path: "/i.raw", kind: kind, bootFileSystem: .init(offset: 1 << 20, size: 1 << 20), bootFile: "EFI/Linux/a.efi",
+        slots: (0..<slots).map(slot),
+        expected: .init(rootHash: try #require(Digest(hex: String(repeating: "a", count: 64))))
+    ) { _ in "/t.efi" }
+}
+
+private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRunner {
     CheckRunner(
-        image: try image(kind, root: root),
+        image: try image(kind, slots: slots),
         tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results", accelerator: .tcg,
         context: .trapping)
 }
@@ -23,9 +33,15 @@ private func runner(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil)
 @Suite struct SelectionTests {
     @Test func `without names all groups of the image's kind run`() throws {
         #expect(try runner(.iso).selected([]).map(\.name) == ["boot.iso-stick", "boot.iso-optical"])
-        #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk"])
-        let root = CheckedImage.Extent(offset: 0, size: 1)
-        #expect(try runner(.disk, root: root).selected([]).map(\.name) == ["boot.disk", "boot.damaged-root"])
+        let all = ["boot.disk", "boot.damaged-root", "boot.passphrase", "boot.fallback"]
+        #expect(try runner(.disk, slots: 2).selected([]).map(\.name) == all)
+    }
+
+    @Test func `what needs a slot is left out where there is none`() throws {
+        #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk", "boot.passphrase"])
+        #expect(
+            try runner(.disk, slots: 1).selected([]).map(\.name)
+                == ["boot.disk", "boot.damaged-root", "boot.passphrase"])
     }
 
     @Test func `a scenario's full name leaves only that one in its group`() throws {
@@ -52,7 +68,9 @@ private func runner(_ kind: CheckedImage.Kind, root: CheckedImage.Extent? = nil)
     }
 
     @Test func `nothing is asked before the start-up has come to its end`() throws {
-        for group in try runner(.disk).selected([]) + runner(.iso).selected([]) {
+        for group in try runner(.disk, slots: 2).selected([]).filter({ !$0.scenarios.isEmpty })
+            + runner(.iso).selected([])
+        {
             #expect(group.scenarios.first?.name == "units")
         }
     }

@@ -26,9 +26,15 @@ private final class RecordingRunner: ProcessRunner {
     ) async throws -> CommandResult { try await run(command) }
 }
 
+/// The changes of boot files that were asked for.
+private final class Changes: Sendable {
+    let list = Mutex<[BootChange]>([])
+}
+
 @Suite struct ThrowAwayCopyTests {
     private func copy(
         _ kind: CheckedImage.Kind, _ damage: ScenarioGroup.Damage, runner: RecordingRunner = RecordingRunner(),
+        unlock: String? = nil, changes: Changes = Changes(),
         _ body: (_ original: FilePath, _ copy: FilePath) throws -> Void
     ) async throws {
         let work = try WorkDirectory()
@@ -37,17 +43,29 @@ private final class RecordingRunner: ProcessRunner {
         try Files.write((0..<65536).map { UInt8(truncatingIfNeeded: $0 / 256) }, to: original)
         let image = CheckedImage(
             path: original, kind: kind, bootFileSystem: .init(offset: 512, size: 512), bootFile: "EFI/Linux/a+3.efi",
-            testBootFile: "/test.efi", root: .init(offset: 0x1200, size: 4096),
-            expected: .init(rootHash: try #require(Digest(hex: String(repeating: "0", count: 64)))))
+            slots: [
+                .init(
+                    bootFile: "EFI/Linux/a+3.efi", root: .init(number: 2, extent: .init(offset: 0x1200, size: 4096)),
+                    verity: .init(number: 3, extent: .init(offset: 0x2200, size: 512))),
+                .init(
+                    bootFile: "EFI/Linux/b+3.efi", root: .init(number: 4, extent: .init(offset: 0x8200, size: 4096)),
+                    verity: .init(number: 5, extent: .init(offset: 0x9200, size: 512))),
+            ], expected: .init(rootHash: try #require(Digest(hex: String(repeating: "12", count: 32))))
+        ) { change in
+            changes.list.withLock { $0.append(change) }
+            return "/test.efi"
+        }
         var context = Context.trapping
         context.runner = runner
         let tools = EmulatorTools(root: "/tools") { command, reads, writes in
-            #expect(reads == ["/test.efi"])
+            #expect(reads == (command.executable == "mcopy" ? ["/test.efi"] : []))
             #expect(writes == [work.path.appending("copy")])
             return command
         }
-        try await ThrowAwayCopy.make(
-            of: image, at: work.path.appending("copy"), damage: damage, tools: tools, context: context)
+        let group = ScenarioGroup(
+            "g", "a group", kind: kind, attachment: .nvme, damage: damage, stateUnlock: unlock, scenarios: [])
+        try await ThrowAwayCopy(image: image, path: work.path.appending("copy"), tools: tools, context: context)
+            .make(group)
         try body(original, work.path.appending("copy"))
     }
 
@@ -77,12 +95,49 @@ private final class RecordingRunner: ProcessRunner {
     @Test func `a disk grows to leave room for the state and an ISO does not`() async throws {
         try await copy(.disk, .none) { _, copy in
             let size = try Files.status(copy)?.size
-            #expect(size == ThrowAwayCopy.smallestDisk)
+            #expect(size == 8 << 30)
         }
         try await copy(.iso, .none) { _, copy in
             let size = try Files.status(copy)?.size
             #expect(size == 65536)
         }
+    }
+
+    @Test func `another way to unlock the state is a word of the boot file`() async throws {
+        let changes = Changes()
+        try await copy(.disk, .none, unlock: "passphrase", changes: changes) { _, _ in }
+        #expect(changes.list.withLock { $0 } == [BootChange(kernelOptions: ["lapwing.state=passphrase"])])
+    }
+
+    @Test func `a failing update has the system in the second slot and a newer entry for a root that is not there`()
+        async throws
+    {
+        let (runner, changes) = (RecordingRunner(), Changes())
+        try await copy(.disk, .failingUpdate, runner: runner, changes: changes) { original, copy in
+            let before = try Files.read(original)
+            let descriptor = try FileDescriptor.open(copy, .readOnly)
+            let after = try descriptor.closeAfter { try descriptor.readAll(at: 0, count: before.count) }
+            #expect(after[0x8200..<0x9200] == before[0x1200..<0x2200])
+            #expect(after[0x9200..<0x9400] == before[0x2200..<0x2400])
+            #expect(after[..<0x8200] == before[..<0x8200])
+            let drive = "-i \(copy.string)@@512"
+            let one = "12121212-1212-1212-1212-121212121212"
+            let none = "0badf00d-0bad-f00d-0bad-f00d0badf00d"
+            #expect(
+                runner.lines == [
+                    "mdel \(drive) ::/EFI/Linux/a+3.efi", "mcopy \(drive) /test.efi ::/EFI/Linux/b+3.efi",
+                    "mcopy \(drive) /test.efi ::/EFI/Linux/a+3.efi",
+                    "sfdisk --quiet --part-uuid \(copy.string) 2 \(none)",
+                    "sfdisk --quiet --part-uuid \(copy.string) 3 \(none)",
+                    "sfdisk --quiet --part-uuid \(copy.string) 4 \(one)",
+                    "sfdisk --quiet --part-uuid \(copy.string) 5 \(one)",
+                ])
+        }
+        #expect(
+            changes.list.withLock { $0 } == [
+                BootChange(),
+                BootChange(kernelOptions: ["lapwing.roothash=\(ThrowAwayCopy.foreignHash)"], version: "9999"),
+            ])
     }
 
     @Test(arguments: ["mdel", "mcopy"])

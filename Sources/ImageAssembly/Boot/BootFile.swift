@@ -107,11 +107,12 @@ public struct BootFile: Sendable {
         return try xen.adding(sections).file
     }
 
-    /// The same system started otherwise: with one more cpio archive behind the initrd and more options. The kernel,
-    /// Xen and the first archive stay as they are; an uncompressed archive must be padded to 4 bytes.
+    /// The same system started otherwise: with one more cpio archive behind the initrd and more options, and under
+    /// another version where one is given. The kernel, Xen and the first archive stay as they are; an uncompressed
+    /// archive must be padded to 4 bytes. A version is a plain word.
     public static func rewritten(
         efi: [UInt8], subject: String, appendInitrd: [UInt8] = [], appendKernelOptions: [String] = [],
-        appendXenOptions: [String] = []
+        appendXenOptions: [String] = [], version: String? = nil
     ) throws -> [UInt8] {
         var file = try BootFile(reading: efi, subject: subject)
         // The kernel skips zeros between archives; a compressed one may end anywhere.
@@ -119,6 +120,14 @@ public struct BootFile: Sendable {
         file.initrd += appendInitrd
         file.options.kernel += appendKernelOptions
         file.options.xen += appendXenOptions
+        if let version {
+            // What the boot loader orders entries by (Boot Loader Specification, Type 2).
+            let keys = ["VERSION=", "VERSION_ID=", "IMAGE_VERSION="]
+            file.osRelease =
+                file.osRelease.split(separator: "\n" as Character).map { line in
+                    keys.first { line.hasPrefix($0) }.map { "\($0)\"\(version)\"" } ?? String(line)
+                }.joined(separator: "\n") + "\n"
+        }
         return try file.assembled()
     }
 }

@@ -45,7 +45,7 @@ struct ImageFile {
         guard let esp = table.esp else {
             throw LapwingError("image.no-esp", exit: .badInput, "The image has no EFI partition.", subject: path.string)
         }
-        let name = BootNames.directory + (kind == .disk ? "/lapwing-a+\(BootNames.tries).efi" : "/lapwing-live.efi")
+        let name = kind == .disk ? BootNames.bootFile(.a) : BootNames.directory + "/lapwing-live.efi"
         let shipped = work.appending("shipped.efi")
         try await context.runner.require(
             tools.command(
@@ -53,24 +53,38 @@ struct ImageFile {
                 reads: [path], writes: [work]), "The boot file could not be read from the image.")
         let archive = work.appending("agent.cpio")
         try CpioWriter.write(try payload(agent), to: archive)
-        let rewritten = try BootFile.rewritten(
-            efi: try Files.read(shipped), subject: path.string, appendInitrd: try Files.read(archive),
-            appendKernelOptions: AgentPayload.commandLine)
-        let test = work.appending("test.efi")
-        try Files.write(rewritten, to: test)
+        let (efi, cpio) = (try Files.read(shipped), try Files.read(archive))
         guard let hash = manifest.verityRootHash.flatMap({ Digest(hex: $0) }) else {
             throw LapwingError(
                 "image.no-root-hash", exit: .badInput, "The manifest names no root hash.", subject: path.string)
         }
-        let root = kind == .disk ? table.entry(.root(.a), architecture) : nil
         return CheckedImage(
             path: path, kind: kind, architecture: architecture == .arm64 ? .arm64 : .x86_64,
-            bootFileSystem: .init(offset: esp.offset, size: esp.size), bootFile: name, testBootFile: test,
-            root: root.map { .init(offset: $0.offset, size: $0.size) },
+            bootFileSystem: .init(offset: esp.offset, size: esp.size), bootFile: name, slots: slots,
             expected: .init(
-                rootHash: hash, xenVersion: xenVersion,
-                scheduler: manifest.hypervisor?.scheduler, programVersion: LapwingVersion.text,
-                accountsWithPassword: [], stateUnlock: try stateUnlock(shipped)))
+                rootHash: hash, xenVersion: xenVersion, scheduler: manifest.hypervisor?.scheduler,
+                programVersion: LapwingVersion.text,
+                accountsWithPassword: [], stateUnlock: try stateUnlock(shipped))
+        ) { change in
+            let test = work.appending("test.efi")
+            let rewritten = try BootFile.rewritten(
+                efi: efi, subject: path.string, appendInitrd: cpio,
+                appendKernelOptions: AgentPayload.commandLine + change.kernelOptions,
+                appendXenOptions: change.xenOptions, version: change.version)
+            try Files.write(rewritten, to: test)
+            return test
+        }
+    }
+
+    /// The slots of a disk image.
+    private var slots: [CheckedImage.Slot] {
+        if kind == .iso { return [] }
+        return Slot.allCases.compactMap { slot in
+            guard let root = table.entry(.root(slot), architecture),
+                let verity = table.entry(.verity(slot), architecture)
+            else { return nil }
+            return CheckedImage.Slot(bootFile: BootNames.bootFile(slot), root: .init(root), verity: .init(verity))
+        }
     }
 
     /// Major and minor version of the hypervisor's package.
@@ -98,5 +112,11 @@ struct ImageFile {
             }
         }
         return tree
+    }
+}
+
+extension CheckedImage.Part {
+    fileprivate init(_ entry: PartitionTable.Entry) {
+        self.init(number: entry.number, extent: .init(offset: entry.offset, size: entry.size))
     }
 }
