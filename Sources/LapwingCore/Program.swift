@@ -39,12 +39,6 @@ public enum Program {
     }
 
     private static func write(_ text: String) {
-        _ = try? FileDescriptor.standardError.writeAll(Array((safe(text) + "\n").utf8))
-    }
-
-    /// Escapes what could move the cursor, line by line.
-    private static func safe(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { SafeText.printable(String($0)) }
-            .joined(separator: "\n")
+        _ = try? FileDescriptor.standardError.writeAll(Array((SafeText.printableLines(text) + "\n").utf8))
     }
 }

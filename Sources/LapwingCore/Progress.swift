@@ -54,7 +54,7 @@ public final class StandardErrorProgress: Progress {
     /// A line that stays.
     public func note(_ text: String) {
         if silent { return }
-        write((live ? "\r\u{1b}[K" : "") + SafeText.printable(text) + "\n")
+        write((live ? "\r\u{1b}[K" : "") + SafeText.printableLines(text) + "\n")
     }
 
     /// A line that may be overwritten; shown on a live terminal only.
@@ -65,6 +65,6 @@ public final class StandardErrorProgress: Progress {
 
     /// A warning, in every mode.
     public func warning(_ text: String) {
-        write((live ? "\r\u{1b}[K" : "") + "warning: " + SafeText.printable(text) + "\n")
+        write((live ? "\r\u{1b}[K" : "") + "warning: " + SafeText.printableLines(text) + "\n")
     }
 }

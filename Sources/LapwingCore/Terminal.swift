@@ -50,4 +50,10 @@ public enum SafeText {
         }
         return result
     }
+
+    /// The same, line by line: line ends stay.
+    public static func printableLines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
+            .joined(separator: "\n")
+    }
 }

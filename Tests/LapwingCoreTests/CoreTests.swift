@@ -54,4 +54,10 @@ private actor Lines {
         #expect(ByteSize(bytes: 1536).description == "1.5 KiB")
         #expect(ByteSize(bytes: 100).description == "100 B")
     }
+
+    @Test func `what could move the cursor is shown, and only whole lines stay lines`() {
+        let text = "one\u{1b}[2J\r\ntwo \u{202e}x"
+        #expect(SafeText.printable(text) == "one\\u{1b}[2J\\u{d}\\u{a}two \\u{202e}x")
+        #expect(SafeText.printableLines("one\u{1b}\ntwo\t\n") == "one\\u{1b}\ntwo\\u{9}\n")
+    }
 }
