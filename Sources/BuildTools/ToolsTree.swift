@@ -70,7 +70,7 @@ public struct ToolsTree: Sendable {
             id, title: "unpack \(packages.count) packages of \(set == .tools ? "tools" : set.rawValue)", version: 1,
             inputs: ["packages": .value(value)]
         ) { run in
-            let files = try await store.ensure(packages)
+            let files = try await store.ensure(packages, verify: .full)
             let tree = run.output.appending("tree")
             try Files.makeDirectory(tree)
             // base-files brings the links /bin, /lib and /sbin into /usr: they must be there before anything else.
@@ -79,27 +79,13 @@ public struct ToolsTree: Sendable {
             guard let first = paths.first else {
                 throw LapwingError("tools.no-packages", exit: .badInput, "The lock has no \(set.rawValue).")
             }
-            try await unpack([first], into: tree, run.context)
-            try await unpack(Array(paths.dropFirst()), into: tree, run.context)
+            for part in [[first], Array(paths.dropFirst())] {
+                try await PackageUnpacking.unpack(
+                    part, into: tree, purpose: "the \(set.rawValue) tree", runner: run.context.runner)
+            }
             // Nothing of the tree may be more than the person who runs it.
             try await run.context.runner.require(Command("chmod", ["-R", "u+rwX,u-s,g-s,go-w", tree.string]))
             run.metric("packages", Double(packages.count))
-        }
-    }
-
-    private static func unpack(_ packages: [FilePath], into tree: FilePath, _ context: Context) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var waiting = packages.makeIterator()
-            func next() {
-                guard let package = waiting.next() else { return }
-                group.addTask {
-                    try await context.runner.require(
-                        Command("dpkg-deb", ["--extract", package.string, tree.string]),
-                        "A package of the tools could not be unpacked.")
-                }
-            }
-            for _ in 0..<4 { next() }
-            while try await group.next() != nil { next() }
         }
     }
 

@@ -23,7 +23,7 @@ public enum SourceStep {
             stepID, title: "unpack \(release) and apply its patches", version: 1,
             inputs: ["sources": .value(list), "compiler": .output(CompilerTree.stepID)]
         ) { run in
-            let paths = try await store.ensure(items: items)
+            let paths = try await store.ensure(items: items, verify: .full)
             let compiler = ToolsTree(try run.input("compiler"))
             let tree = run.output.appending(directory)
             func unpack(_ source: LockedSource, to target: FilePath, strip: Int) async throws {

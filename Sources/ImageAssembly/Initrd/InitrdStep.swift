@@ -43,7 +43,7 @@ public enum InitrdStep {
             ]
         ) { run in
             var source = try TarReader.read(try run.input("root").appending("root.tar"))
-            let files = try await store.ensure(packages)
+            let files = try await store.ensure(packages, verify: .full)
             for (index, package) in packages.sorted(by: { $0.id < $1.id }).enumerated() {
                 guard let path = files[package.sha256] else { continue }
                 let tar = run.scratch.appending("\(index).tar")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BuildEngine
+import BuildTools
 public import DebianArchive
 import FoundationEssentials
 import LapwingCore
@@ -36,7 +37,7 @@ public enum DeviceSysroot {
             id, title: "unpack the sysroot of the device programs", version: 1,
             inputs: ["packages": .value(try JSONText.string(list, pretty: false))]
         ) { run in
-            let paths = try await store.ensure(wanted)
+            let paths = try await store.ensure(wanted, verify: .full)
             let packages = try list.map { package in
                 guard let path = paths[package.sha256] else {
                     throw LapwingError(
@@ -52,16 +53,7 @@ public enum DeviceSysroot {
     /// Unpacks packages into a directory and adds the links that merge `/lib` into `/usr/lib`, which the packages
     /// take for granted and the C library's linker script names.
     static func unpack(_ packages: [FilePath], to directory: FilePath, runner: any ProcessRunner) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for package in packages {
-                group.addTask {
-                    try await runner.require(
-                        Command("dpkg-deb", ["--extract", package.string, directory.string]),
-                        "A package of the sysroot could not be unpacked.")
-                }
-            }
-            try await group.waitForAll()
-        }
+        try await PackageUnpacking.unpack(packages, into: directory, purpose: "the sysroot", runner: runner)
         for name in ["bin", "sbin", "share"] {
             let path = directory.appending("usr").appending(name)
             if Files.exists(path) { try Files.removeTree(path) }

@@ -36,7 +36,7 @@ public enum RootBaseStep {
             id, title: "unpack and configure \(packages.count) packages", version: 3,
             inputs: ["settings": .value(try JSONText.string(settings))]
         ) { run in
-            let files = try await store.ensure(packages)
+            let files = try await store.ensure(packages, verify: .full)
             let sources = packages.sorted { $0.id < $1.id }.compactMap { package in
                 files[package.sha256].map {
                     DebReader.Source(name: "\(package.name)_\(package.architecture)", path: $0.string)
