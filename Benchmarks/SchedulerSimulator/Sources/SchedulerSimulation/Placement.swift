@@ -40,3 +40,45 @@ public struct Placement: Sendable, Codable {
         self.seconds = seconds
     }
 }
+
+extension Placement {
+    /// How far two placements of one demand are apart. CPUs of one kind are interchangeable, so they are compared
+    /// by rank: the busiest with the busiest.
+    public struct Distance: Sendable, Codable {
+        /// Largest difference of the ranked shares, 0 to 1.
+        public var share: Double
+        /// Largest difference of the ranked shares of wake-ups, 0 to 1.
+        public var wakeUps: Double
+        /// Migrations by wake-up of one against the other, as a difference.
+        public var migrations: Double
+
+        /// One line for people.
+        public var line: String {
+            "share \(Comparison.fixed(share, 3))  wake-ups \(Comparison.fixed(wakeUps, 3))"
+                + "  migrations by wake-up \(Comparison.fixed(migrations, 3))"
+        }
+    }
+
+    /// The distance to another placement of the same demand.
+    public func distance(to other: Placement) -> Distance {
+        func far(_ a: [Double], _ b: [Double]) -> Double {
+            let count = max(a.count, b.count)
+            func ranked(_ x: [Double]) -> [Double] {
+                x.sorted(by: >) + Array(repeating: 0, count: count - x.count)
+            }
+            return zip(ranked(a), ranked(b)).map { abs($0 - $1) }.max() ?? 0
+        }
+        func wakes(_ p: Placement) -> [Double] { p.cpus.map { Double($0.wakeUps) / Double(max(1, p.wakeUps)) } }
+        func rate(_ p: Placement) -> Double { Double(p.migrations) / Double(max(1, p.wakeUps)) }
+        return Distance(
+            share: far(cpus.map(\.share), other.cpus.map(\.share)), wakeUps: far(wakes(self), wakes(other)),
+            migrations: abs(rate(self) - rate(other)))
+    }
+
+    /// One line for people.
+    public var line: String {
+        let shares = cpus.map { Comparison.fixed($0.share * 100, 1) + "%/\($0.wakeUps)" }.joined(separator: " ")
+        return
+            "share/wake-ups by CPU: \(shares); \(wakeUps) wake-ups, \(migrations) migrations in \(Comparison.fixed(seconds, 2)) s"
+    }
+}

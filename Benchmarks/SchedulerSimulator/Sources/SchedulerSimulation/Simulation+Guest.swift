@@ -21,7 +21,10 @@ extension Simulation {
     /// Arranges the next start of a task, as a guest timer of its first virtual CPU or as a device's interrupt.
     func nextTrigger(_ task: Int) {
         let trigger = workload.tasks[task].trigger
-        if let every = trigger.every {
+        if let recorded = trigger.recorded {
+            guard tasks[task].number < recorded.count else { return }
+            tasks[task].nominal = Int64(recorded[tasks[task].number][0] * 1000)
+        } else if let every = trigger.every {
             tasks[task].nominal += max(1000, every.draw(&tasks[task].random))
         } else if let burst = trigger.burst {
             if tasks[task].burstLeft > 0 {
@@ -54,11 +57,14 @@ extension Simulation {
         }
         // Drawn for the task's number of times, so that every scheduler meets the same work.
         var random = SeededRandom(seed, UInt64(task), 2, UInt64(number))
-        let spans = definition.steps.map { step -> Int64 in
+        var spans = definition.steps.map { step -> Int64 in
             switch step {
             case .run(_, let span), .wait(let span, _): span.draw(&random)
             case .start: 0
             }
+        }
+        if let recorded = definition.trigger.recorded, number < recorded.count {
+            spans[0] = Int64(recorded[number][1] * 1000)
         }
         tasks[task].outstanding += 1
         let activation = Activation(

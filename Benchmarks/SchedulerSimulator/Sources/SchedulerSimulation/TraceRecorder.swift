@@ -7,19 +7,10 @@ struct TraceRecorder {
     var records: [TraceRecord] = []
 }
 
-/// One trace record: Xen's event number and words, with the time in nanoseconds.
-public struct TraceRecord: Sendable, Hashable {
-    /// Nanoseconds.
-    public var time: Int64
-    /// Physical CPU.
-    public var cpu: Int
-    /// Event number without header bits.
-    public var event: UInt32
-    /// Up to seven words.
-    public var words: [UInt32]
-}
-
 extension Simulation {
+    /// The trace records of a run that was recorded.
+    public var recorded: [TraceRecord] { trace?.records ?? [] }
+
     func recordTrace() {
         let count = image.state.pointee.records
         image.state.pointee.records = 0

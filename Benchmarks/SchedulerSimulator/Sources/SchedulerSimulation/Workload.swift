@@ -91,6 +91,8 @@ public struct Workload: Sendable, Codable {
         public var loop: Int?
         /// Started by another task.
         public var signal: Bool?
+        /// As recorded: pairs of time and work, in microseconds.
+        public var recorded: [[Double]]?
         /// `timer` (a guest timer) or `device` (an interrupt); timer when absent.
         public var by: String?
     }
@@ -214,7 +216,10 @@ struct CompiledWorkload {
             // Whoever waits at the end is woken for a moment when the wait is over.
             if case .wait = steps[steps.count - 1] { steps.append(.run(vcpu: home, .fixed(1))) }
             let trigger = task.trigger
-            let ways = [trigger.every != nil, trigger.burst != nil, trigger.loop != nil, trigger.signal == true]
+            let ways = [
+                trigger.every != nil, trigger.burst != nil, trigger.loop != nil, trigger.signal == true,
+                trigger.recorded != nil,
+            ]
             guard ways.count(where: { $0 }) == 1 else { throw fail("\(task.name) needs one trigger") }
             tasks.append(
                 Task(
