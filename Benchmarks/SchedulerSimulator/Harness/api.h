@@ -68,5 +68,7 @@ int sim_timer_interrupt(void);
 int sim_pool_create(uint32_t pool, const char *scheduler);
 int sim_pool_add(uint32_t pool, uint32_t cpu);
 int sim_pool_remove(uint32_t pool, uint32_t cpu);
+/* -EIO when Xen's structures contradict each other; the console says how. */
+int sim_check(void);
 int sim_dump(void);
 #endif

@@ -648,8 +648,13 @@ EXPORT int sim_pool_remove(uint32_t id, uint32_t cpu)
         settle();
     }
     cpumask_set_cpu(cpu, &cpupool_free_cpus);
-    /* The CPU must be idle before it leaves: what it ran has been sent away. */
+    /*
+     * The CPU must be idle before it leaves: what it ran has been sent away. It goes through the scheduler once more,
+     * from idle to idle: schedule_cpu_rm() writes through the idle unit's next_task, which would otherwise still be
+     * what the CPU ran last, and that may have been freed with its domain.
+     */
     harness_cpu = cpu;
+    raise_softirq(SCHEDULE_SOFTIRQ);
     harness_softirqs();
     publish();
     if ( !rc )
@@ -661,6 +666,31 @@ EXPORT int sim_pool_remove(uint32_t id, uint32_t cpu)
         cpumask_and(c->res_valid, c->cpu_valid, &sched_res_mask);
     }
     LEAVE(rc);
+}
+
+/* What must hold between two calls, whatever was done. */
+EXPORT int sim_check(void)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    ENTER();
+    for_each_domain ( d )
+        for_each_vcpu ( d, v )
+        {
+            const struct sched_unit *unit = v->sched_unit;
+
+            if ( v->processor != (int)unit->res->master_cpu || unit->res->cpupool != d->cpupool ||
+                 (unit->is_running && unit->res->curr != unit && unit->res->prev != unit) )
+            {
+                harness_printk("%pv is on CPU %d, its unit on CPU %u of pool %d, its domain in pool %d, running %d, flags %lx\n",
+                               v, v->processor, unit->res->master_cpu,
+                               unit->res->cpupool ? (int)unit->res->cpupool->cpupool_id : -1,
+                               (int)d->cpupool->cpupool_id, unit->is_running, v->pause_flags);
+                LEAVE(-EIO);
+            }
+        }
+    LEAVE(0);
 }
 
 EXPORT int sim_dump(void)

@@ -67,6 +67,13 @@ static int print_to(char *out, size_t size, const char *format, va_list args)
                 format++;
                 if ( v ) PUT("d%dv%d", v->domain->domain_id, v->vcpu_id); else PUT("d?v?");
             }
+            else if ( *format == 'd' )
+            {
+                const struct domain *d = p;
+
+                format++;
+                if ( d ) PUT("d%d", d->domain_id); else PUT("d?");
+            }
             else if ( *format == 'b' && star )
             {
                 format += format[1] == 'l' ? 2 : 1;

@@ -55,7 +55,7 @@ static const char *load(const char *path, struct scheduler_image *image)
     SYMBOL(domain_create); SYMBOL(domain_destroy); SYMBOL(domain_adjust); SYMBOL(domain_pause); SYMBOL(domain_pool);
     SYMBOL(vcpu_affinity); SYMBOL(vcpu_online); SYMBOL(vcpu_processor); SYMBOL(vcpu_runtime);
     SYMBOL(wake); SYMBOL(block); SYMBOL(yield); SYMBOL(guest_timer); SYMBOL(softirqs); SYMBOL(timer_interrupt);
-    SYMBOL(pool_create); SYMBOL(pool_add); SYMBOL(pool_remove); SYMBOL(dump);
+    SYMBOL(pool_create); SYMBOL(pool_add); SYMBOL(pool_remove); SYMBOL(check); SYMBOL(dump);
     return NULL;
 }
 

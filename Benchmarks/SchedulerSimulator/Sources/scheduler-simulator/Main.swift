@@ -12,7 +12,8 @@ struct SchedulerSimulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler-simulator",
         abstract: "Runs Xen's schedulers and Lapwing's on simulated machines and compares energy and latency.",
-        subcommands: [Compare.self, Record.self, Decode.self, Replay.self], defaultSubcommand: Compare.self)
+        subcommands: [Compare.self, Record.self, StressVerb.self, Decode.self, Replay.self],
+        defaultSubcommand: Compare.self)
 }
 
 /// Where the data and the shared object are.

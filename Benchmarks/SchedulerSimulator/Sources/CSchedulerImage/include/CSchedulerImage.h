@@ -36,6 +36,7 @@ struct scheduler_image {
     int (*pool_create)(uint32_t, const char *);
     int (*pool_add)(uint32_t, uint32_t);
     int (*pool_remove)(uint32_t, uint32_t);
+    int (*check)(void);
     int (*dump)(void);
 };
 
