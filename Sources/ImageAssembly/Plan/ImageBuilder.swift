@@ -76,6 +76,14 @@ public struct ImageBuilder: Sendable {
         return try engine.plan(graph.steps, goals: graph.goals, scope: recipe.name, verify: settings.verify)
     }
 
+    /// Brings one step to its result, and returns the directory of it in the cache: to be read, not changed.
+    public func result(of step: StepID) async throws -> FilePath {
+        let graph = try await ImageGraph(self, try await lock())
+        let plan = try engine.plan(
+            graph.steps, goals: [step], scope: "\(recipe.name).\(step)", verify: settings.verify)
+        return try await engine.run(plan, jobs: settings.jobs).output(of: step)
+    }
+
     /// What a build has made.
     public struct Outcome: Sendable, Encodable {
         /// The directory of the outputs.

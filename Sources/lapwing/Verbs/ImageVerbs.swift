@@ -20,10 +20,21 @@ struct Build: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Flag(help: "Read all cached results and outputs again instead of trusting file times.")
     var verify = false
+    @Option(
+        help: ArgumentHelp(
+            "Make only what this step needs and print where its result is, for example hypervisor.build.",
+            valueName: "name"))
+    var step: String?
 
     func run() async throws {
         let context = output.context()
         let builder = try ImageBuilder(context: context, settings: try recipe.settings(context, verify: verify))
+        if let step {
+            let directory = try await builder.result(of: StepID(step))
+            let names = try Files.names(in: directory).sorted()
+            return try output.print(
+                Listing("files", names, columns: [.init("FILE") { directory.appending($0).string }]))
+        }
         let outcome = try await builder.build()
         let directory = outcome.directory
         try output.print(
