@@ -75,7 +75,7 @@ public enum BuildStep {
             let epoch = try await work.epoch()
             let config = try await work.configure(settings, scheduler: scheduler != nil, epoch: epoch)
             try await work.make(["build"], settings, epoch: epoch)
-            try work.collect()
+            try await work.collect()
             try Files.write(config, to: run.output.appending(BuildStep.config))
             let record = HypervisorRecord(
                 compiler: try await work.compilerVersion(), config: Digest.of(Array(config.utf8)),
@@ -192,8 +192,13 @@ private struct Workshop {
     }
 
     /// Copies what the build made into the result.
-    func collect() throws {
+    func collect() async throws {
         let built = tree.appending("xen")
+        if target == .arm64 {
+            // There the build ends with the plain image.
+            let image = Self.inside.appending("xen/xen").string
+            try await run.context.runner.require(command(["gzip", "--no-name", "--best", "--keep", image]))
+        }
         // On ARM the image is an EFI application itself.
         let efi = target == .arm64 ? "xen" : BuildStep.efi
         for (name, target) in [

@@ -78,9 +78,13 @@ public struct ImageBuilder: Sendable {
 
     /// Brings one step to its result, and returns the directory of it in the cache: to be read, not changed.
     public func result(of step: StepID) async throws -> FilePath {
-        let graph = try await ImageGraph(self, try await lock())
+        let lock = try await lock()
+        // The hypervisor needs nothing of the image: it can be built where the image's programs cannot.
+        let hypervisor = try HypervisorPlan(recipe, lock, checkout: settings.source)
+        let alone = try StepGraph(try hypervisor?.steps(lock, store: store) ?? [])
+        let steps = alone.steps.contains { $0.id == step } ? alone : try await ImageGraph(self, lock).steps
         let plan = try engine.plan(
-            graph.steps, goals: [step], scope: "\(recipe.name).\(step)", verify: settings.verify)
+            steps, goals: [step], scope: "\(recipe.name).\(step)", verify: settings.verify)
         return try await engine.run(plan, jobs: settings.jobs).output(of: step)
     }
 
