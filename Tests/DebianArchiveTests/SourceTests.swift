@@ -167,6 +167,28 @@ import Testing
         await archive.close()
     }
 
+    @Test func `a source with other content than the lock's is refused, with both digests`() async throws {
+        let scratch = try Scratch()
+        let archive = scratch.path.appending("archive")
+        try Files.makeDirectory(archive.appending("pool"))
+        try Files.write("new", to: archive.appending("pool/xen_1.orig.tar.xz"))
+        let store = PackageStore(liveContext(scratch), cache: scratch.path.appending("cache")) {
+            Mirrors(debian: "file:\(archive)", security: "file:\(archive)")
+        }
+        var wanted = source("1")
+        wanted.sha256 = .of("old")
+        let error = await #expect(throws: LapwingError.self) {
+            try await store.ensure(items: [StoreItem(wanted)])
+        }
+        #expect(error?.code == "fetch.failed")
+        #expect(error?.subject == "xen_1.orig.tar.xz")
+        #expect(error?.cause?.contains(Digest.of("new").hex) == true, "\(error?.description ?? "")")
+        #expect(error?.cause?.contains(Digest.of("old").hex) == true)
+        try Files.write("old", to: archive.appending("pool/xen_1.orig.tar.xz"))
+        let paths = try await store.ensure(items: [StoreItem(wanted)])
+        #expect(try Files.text(try #require(paths[wanted.sha256])) == "old")
+    }
+
     @Test func `a list of sources that is not the signed one is an error`() async throws {
         let archive = try await MiniArchive.usual()
         try await archive.publish("trixie", in: "debian", [.init(name: "a")], sources: Self.record())

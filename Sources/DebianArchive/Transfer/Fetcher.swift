@@ -160,7 +160,7 @@ struct Fetcher {
     private mutating func finish(_ job: FetchJob) throws -> TransferEnd {
         let digest = try Digest.ofFile(job.part)
         guard digest == job.item.sha256 else {
-            return .unfit("its content is another one (SHA-256 \(digest.short)…, expected \(job.item.sha256.short)…)")
+            return .unfit("its content is another one (SHA-256 \(digest), expected \(job.item.sha256))")
         }
         try Files.setPermissions(job.part, 0o444)
         try Files.rename(job.part, to: job.target)
