@@ -471,5 +471,10 @@ void cf_check lapwing_schedule(const struct scheduler *ops,
         lapwing_cpu_idle(prv, pc, now, tasklet);
         currunit->next_time = -1;
         currunit->next_task = sched_idle_unit(cpu);
+        /*
+         * schedule_cpu_rm() writes through the next_task of the idle unit:
+         * it must not name the unit that ran last, which may be freed by then.
+         */
+        currunit->next_task->next_task = currunit->next_task;
     }
 }

@@ -50,7 +50,13 @@ enum lapwing_mode {
  * boost:    how much CPU time an interactive unit may use ahead of its share;
  * align:    the grid on which the scheduler's own timers expire, 0 is none;
  * settle:   how long a core stays unused before it leaves the working set;
- * pack:     fill the SMT siblings of busy cores before idle cores.
+ * pack:     with more than this many percent of one CPU busy on average, fill
+ *           the working set and SMT siblings first; below, spread: while the
+ *           machine mostly sleeps, what counts is to sleep again soon;
+ * small:    with the machine awake more than this percentage of the time,
+ *           small cores take what fits them; below, big ones race to idle;
+ * big:      a unit that uses more than this percentage of a small core is
+ *           given a big one; 0: it is kept on a small one.
  */
 struct lapwing_tune {
     unsigned int slice;
@@ -59,6 +65,8 @@ struct lapwing_tune {
     unsigned int align;
     unsigned int settle;
     unsigned int pack;
+    unsigned int small;
+    unsigned int big;
 };
 
 struct lapwing_dom;
@@ -141,6 +149,11 @@ struct lapwing_private {
     cpumask_t busy_cores;           /* CPUs of cores with a busy CPU        */
     cpumask_t busy_packages;
     cpumask_t small, big;           /* by capacity                          */
+    unsigned int nr_busy;
+    unsigned int busy_avg;          /* busy CPUs, 1024 is one               */
+    unsigned int awake_avg;         /* any CPU busy, 1024 is always         */
+    s_time_t avg_at;
+    bool packing, use_small;
     cpumask_t set, used;            /* working set; cores used this period  */
     s_time_t set_next;
     s_time_t set_changed;
@@ -168,13 +181,6 @@ static inline struct lapwing_unit *lapwing_unit(const struct sched_unit *unit)
 static inline unsigned int lapwing_cpu(const struct lapwing_unit *lu)
 {
     return sched_unit_master(lu->unit);
-}
-
-/* Is a small core enough for this unit, with a quarter in reserve? */
-static inline bool lapwing_fits_small(const struct lapwing_private *prv,
-                                      const struct lapwing_unit *lu)
-{
-    return lu->util * 4 <= prv->small_capacity * 3;
 }
 
 /* The end of a wait or a slice, moved to the grid of the mode. */

@@ -26,15 +26,15 @@ static const char *const lapwing_mode_names[LAPWING_MODES] = {
 static const struct lapwing_tune lapwing_defaults[LAPWING_MODES] = {
     [LAPWING_POWERSAVE] = {
         .slice = 10000, .wait = 2000, .boost = 3000, .align = 1000,
-        .settle = 60000, .pack = 1,
+        .settle = 60000, .pack = 120, .small = 30, .big = 0,
     },
     [LAPWING_BALANCED] = {
         .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-        .settle = 30000, .pack = 0,
+        .settle = 30000, .pack = 130, .small = 30, .big = 90,
     },
     [LAPWING_PERFORMANCE] = {
         .slice = 6000, .wait = 0, .boost = 3000, .align = 0,
-        .settle = 0, .pack = 0,
+        .settle = 0, .pack = 6400, .small = 101, .big = 75,
     },
 };
 
@@ -49,14 +49,16 @@ static const struct {
     KEY(boost, 0, 20000),
     KEY(align, 0, 20000),
     KEY(settle, 0, 1000000),
-    KEY(pack, 0, 1),
+    KEY(pack, 0, 6400),
+    KEY(small, 0, 101),
+    KEY(big, 0, 1000),
 #undef KEY
 };
 
 enum lapwing_mode __read_mostly lapwing_mode = LAPWING_BALANCED;
 struct lapwing_tune __read_mostly lapwing_tune = {
     .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-    .settle = 30000, .pack = 0,
+    .settle = 30000, .pack = 130, .small = 30, .big = 90,
 };
 
 DEFINE_SPINLOCK(lapwing_instances_lock);

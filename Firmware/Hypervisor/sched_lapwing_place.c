@@ -28,15 +28,37 @@ static void lapwing_prefer_not(cpumask_t *mask, const cpumask_t *wish,
         cpumask_copy(mask, tmp);
 }
 
-/* The class of cores that suits a unit in the present mode. */
+/*
+ * The class of cores a unit should be on in the present mode, NULL for any.
+ * What needs a big core gets one, if the mode grants it.  What does not stays
+ * where its caches and the clock are warm, unless the machine is awake so
+ * much anyway that a small core saves energy.
+ */
 static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
                                       const struct lapwing_unit *lu)
 {
-    if ( lapwing_mode == LAPWING_PERFORMANCE )
-        return lu->weight < LAPWING_WEIGHT_DEFAULT &&
-               lapwing_fits_small(prv, lu) ? &prv->small : &prv->big;
+    unsigned int big = lapwing_tune.big;
 
-    return lapwing_fits_small(prv, lu) ? &prv->small : &prv->big;
+    if ( lu->util * 100 > prv->small_capacity * (big ?: 75) )
+        return big ? &prv->big : &prv->small;
+    if ( prv->use_small || lu->weight < LAPWING_WEIGHT_DEFAULT )
+        return &prv->small;
+
+    return NULL;
+}
+
+/* Does a CPU's core run a unit that needs all of it? */
+static bool lapwing_core_taken(const struct lapwing_private *prv,
+                               unsigned int cpu)
+{
+    unsigned int other;
+
+    for_each_cpu ( other, &prv->pcpu[cpu]->core )
+        if ( prv->pcpu[other]->curr &&
+             prv->pcpu[other]->curr->util > LAPWING_UTIL_MAX / 4 )
+            return true;
+
+    return false;
 }
 
 /* The last CPU of the unit, this one which is awake anyway, or the first. */
@@ -96,12 +118,22 @@ static int lapwing_place_fast(struct lapwing_private *prv,
                               struct lapwing_unit *lu, cpumask_t *idle,
                               cpumask_t *tmp)
 {
+    const cpumask_t *class = prv->hybrid ? lapwing_class(prv, lu) : NULL;
+    unsigned int cpu = lapwing_cpu(lu);
+
+    /* Home, if no sibling there is in the way. */
+    if ( cpumask_test_cpu(cpu, idle) &&
+         (!class || cpumask_test_cpu(cpu, class)) &&
+         (!cpumask_test_cpu(cpu, &prv->busy_cores) ||
+          (prv->hybrid && !lapwing_core_taken(prv, cpu))) )
+        return cpu;
+
     /* A small core of its own beats half of a big one. */
     lapwing_prefer_not(idle, &prv->busy_cores, tmp);
-    if ( prv->hybrid )
-        lapwing_prefer(idle, lapwing_class(prv, lu), tmp);
+    if ( class )
+        lapwing_prefer(idle, class, tmp);
 
-    return lapwing_choose(lu, idle);
+    return cpumask_first(idle);
 }
 
 /*
@@ -113,11 +145,11 @@ static int lapwing_place_save(struct lapwing_private *prv,
                               cpumask_t *idle, cpumask_t *tmp, cpumask_t *set,
                               bool force, s_time_t now)
 {
-    const cpumask_t *class = lapwing_class(prv, lu);
+    const cpumask_t *class = prv->hybrid ? lapwing_class(prv, lu) : NULL;
     int cpu;
 
     cpumask_and(set, idle, &prv->set);
-    if ( prv->hybrid )
+    if ( class )
     {
         cpumask_and(tmp, set, class);
         /* A demanding unit does not settle for a small core. */
@@ -126,7 +158,7 @@ static int lapwing_place_save(struct lapwing_private *prv,
     }
     if ( !cpumask_empty(set) )
     {
-        if ( lapwing_tune.pack )
+        if ( prv->packing )
             lapwing_prefer(set, &prv->busy_cores, tmp);
         else
             lapwing_prefer_not(set, &prv->busy_cores, tmp);
@@ -151,9 +183,9 @@ static int lapwing_place_save(struct lapwing_private *prv,
     }
 
     /* One more core: near what is awake, of the right class. */
-    if ( prv->hybrid )
+    if ( class )
         lapwing_prefer(idle, class, tmp);
-    if ( lapwing_tune.pack )
+    if ( prv->packing )
         lapwing_prefer(idle, &prv->busy_cores, tmp);
     else
         lapwing_prefer_not(idle, &prv->busy_cores, tmp);
@@ -194,7 +226,8 @@ int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
             force |= cpumask_intersects(idle, unit->cpu_soft_affinity);
         }
 
-        if ( lapwing_mode == LAPWING_PERFORMANCE )
+        /* What needs a core for itself is not packed. */
+        if ( !prv->packing || lu->util > LAPWING_UTIL_MAX / 2 )
             cpu = lapwing_place_fast(prv, lu, idle, tmp);
         else
             cpu = lapwing_place_save(prv, lu, ok, idle, tmp, set, force, now);
@@ -239,7 +272,7 @@ bool lapwing_misplaced(struct lapwing_private *prv, struct lapwing_unit *lu,
     const cpumask_t *class = lapwing_class(prv, lu);
     cpumask_t *mask = &prv->scratch[0];
 
-    if ( cpumask_test_cpu(pc->cpu, class) ||
+    if ( !class || cpumask_test_cpu(pc->cpu, class) ||
          now - lu->sched_in < LAPWING_MISFIT_PERIOD / 2 )
         return false;
 

@@ -91,6 +91,40 @@ void lapwing_rebuild(struct lapwing_private *prv)
     }
 }
 
+/*
+ * Follow how many CPUs are busy and how long any is, over the last 67 ms, and
+ * choose between packing and spreading and between the classes of cores, each
+ * with a band in which the last choice stays.
+ */
+static void lapwing_follow(struct lapwing_private *prv, int change,
+                           s_time_t now)
+{
+    s_time_t length = min(now - prv->avg_at, (s_time_t)1 << 26);
+    int busy = prv->nr_busy * 1024, awake = prv->nr_busy ? 1024 : 0;
+    unsigned int pack = lapwing_tune.pack * 1024 / 100;
+    unsigned int small = lapwing_tune.small * 1024 / 100;
+
+    if ( length > 0 )
+    {
+        prv->busy_avg += ((busy - (int)prv->busy_avg) * length) >> 26;
+        prv->awake_avg += ((awake - (int)prv->awake_avg) * length) >> 26;
+        prv->avg_at = now;
+    }
+    prv->nr_busy += change;
+
+    /* Where there are small cores, using those is the packing. */
+    if ( prv->hybrid )
+        prv->packing = false;
+    else if ( prv->busy_avg >= pack )
+        prv->packing = true;
+    else if ( prv->busy_avg < pack - pack / 4 )
+        prv->packing = false;
+    if ( prv->awake_avg >= small )
+        prv->use_small = true;
+    else if ( prv->awake_avg < small - small / 4 )
+        prv->use_small = false;
+}
+
 void lapwing_cpu_busy(struct lapwing_private *prv, struct lapwing_pcpu *pc,
                       s_time_t now)
 {
@@ -100,6 +134,7 @@ void lapwing_cpu_busy(struct lapwing_private *prv, struct lapwing_pcpu *pc,
     if ( !pc->idle )
         return;
 
+    lapwing_follow(prv, 1, now);
     pc->idle = false;
     pc->wakeups++;
     pc->idle_time += slept;
@@ -122,6 +157,7 @@ void lapwing_cpu_idle(struct lapwing_private *prv, struct lapwing_pcpu *pc,
 {
     if ( !pc->idle )
     {
+        lapwing_follow(prv, -1, now);
         pc->idle = true;
         pc->idle_since = now;
         lapwing_set_shrink(prv, now);
