@@ -7,41 +7,54 @@ public import LapwingCore
 public struct Comparison: Sendable, Codable {
     /// All runs; for each machine and workload the schedulers in the order they were asked for.
     public var runs: [RunResult]
+    /// Bounds of the first scheduler's work; empty when they were not asked for.
+    public var bounds: [Bound] = []
 
     /// Runs everything, as many runs at a time as there are CPUs.
     ///
-    /// - Parameter seconds: bound on the simulated time of a run; nil for what the workload says.
+    /// - Parameters:
+    ///   - seconds: bound on the simulated time of a run; nil for what the workload says.
+    ///   - withBounds: compute the oracle's and race-to-idle's energy from the first scheduler's run.
     /// - Throws: the first error of a run.
     public static func run(
         machines: [Machine], workloads: [Workload], specs: [SchedulerSpec], seed: UInt64, seconds: Double? = nil,
-        image: String
+        image: String, withBounds: Bool = false
     ) async throws -> Comparison {
         struct Job: Sendable {
             var machine: Machine
             var workload: Workload
             var spec: SchedulerSpec
+            var bounded: Bool
         }
         var jobs: [Job] = []
         for machine in machines {
             for var workload in workloads {
                 if let seconds { workload.seconds = min(seconds, workload.seconds) }
-                jobs += specs.map { Job(machine: machine, workload: workload, spec: $0) }
+                for (index, spec) in specs.enumerated() {
+                    jobs.append(
+                        Job(machine: machine, workload: workload, spec: spec, bounded: withBounds && index == 0))
+                }
             }
         }
         let all = jobs
-        let results = try await withThrowingTaskGroup(of: (Int, RunResult).self) { group in
-            var found = [RunResult?](repeating: nil, count: all.count)
+        return try await withThrowingTaskGroup(of: (Int, RunResult, [Bound]).self) { group in
+            var runs = [RunResult?](repeating: nil, count: all.count)
+            var bounds = [[Bound]](repeating: [], count: all.count)
             for (index, job) in all.enumerated() {
                 group.addTask {
                     let simulation = try Simulation(
                         machine: job.machine, workload: job.workload, spec: job.spec, seed: seed, image: image)
-                    return (index, try simulation.run())
+                    simulation.keepsItems = job.bounded
+                    let result = try simulation.run()
+                    return (index, result, job.bounded ? simulation.bounds(limit: 1.5 * result.interactive.p99) : [])
                 }
             }
-            for try await (index, result) in group { found[index] = result }
-            return found.compactMap { $0 }
+            for try await (index, result, found) in group {
+                runs[index] = result
+                bounds[index] = found
+            }
+            return Comparison(runs: runs.compactMap { $0 }, bounds: bounds.flatMap { $0 })
         }
-        return Comparison(runs: results)
     }
 
     /// A row of the table: a run against the first scheduler's run on the same machine and workload.
@@ -130,7 +143,25 @@ public struct Comparison: Sendable, Codable {
                 "throughput x \(Self.fixed(m.throughput, 3))",
             ].joined(separator: "  ")
         }
-        return (["", "medians over the workloads"] + lines).joined(separator: "\n")
+        return (boundLines + ["", "medians over the workloads"] + lines).joined(separator: "\n")
+    }
+
+    /// Energy of a bound against the first scheduler's run.
+    public func ratio(_ bound: Bound) -> Double {
+        let base = runs.first { $0.machine == bound.machine && $0.workload == bound.workload }
+        return base.map { $0.joules > 0 ? bound.joules / $0.joules : 1 } ?? 1
+    }
+
+    private var boundLines: [String] {
+        guard !bounds.isEmpty else { return [] }
+        let lines = bounds.map { bound in
+            [
+                bound.machine, bound.workload, bound.name, "\(Self.fixed(bound.joules, 2)) J",
+                Self.percent(ratio(bound)),
+                "p99 \(Self.fixed(bound.p99, 0)) us", bound.choice,
+            ].joined(separator: "  ")
+        }
+        return ["", "bounds"] + lines
     }
 
     static func median(_ values: [Double]) -> Double {

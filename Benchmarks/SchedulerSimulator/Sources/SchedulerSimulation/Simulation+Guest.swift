@@ -89,11 +89,21 @@ extension Simulation {
     }
 
     private func enqueue(_ activation: Int, on vcpu: Int) {
+        release(activation, on: vcpu)
         if workload.tasks[activations[activation].task].batch {
             vcpus[vcpu].batch.append(activation)
         } else {
             vcpus[vcpu].ready.append(activation)
         }
+    }
+
+    /// Notes what bounds are computed from.
+    private func release(_ activation: Int, on vcpu: Int) {
+        guard keepsItems else { return }
+        items.append(
+            WorkItem(
+                release: now, work: activations[activation].remaining, interactive: vcpus[vcpu].interactive,
+                batch: workload.tasks[activations[activation].task].batch))
     }
 
     /// Gives an activation's current step to its virtual CPU; a blocked one is woken from `cpu`.
@@ -205,6 +215,8 @@ extension Simulation {
                 if next != vcpu {
                     leave(activation, vcpu)
                     try deliver(activation, since: now, from: cpu)
+                } else {
+                    release(activation, on: vcpu)
                 }
                 return
             case .wait(_, let byTimer):

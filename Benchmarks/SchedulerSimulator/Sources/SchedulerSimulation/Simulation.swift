@@ -143,6 +143,9 @@ public final class Simulation {
     var totalWork = 0.0
     var eventCount = 0
     var trace: TraceRecorder?
+    /// Keep the released work, for bounds.
+    var keepsItems = false
+    var items: [WorkItem] = []
 
     /// Prepares a run.
     ///

@@ -53,6 +53,7 @@ struct Compare: AsyncParsableCommand {
     var workloads = "all"
     @Option(help: "Seed.") var seed: UInt64 = 1
     @Option(help: "Simulated seconds of each run at most.") var seconds: Double?
+    @Flag(help: "Compute the oracle's and race-to-idle's energy too.") var bounds = false
     @Option(help: "Print this format: table or json.") var format: ListingFormat = .table
 
     func run() async throws {
@@ -60,7 +61,8 @@ struct Compare: AsyncParsableCommand {
         let workloads = try data.workloads(workloads)
         let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
         let comparison = try await Comparison.run(
-            machines: machines, workloads: workloads, specs: specs, seed: seed, seconds: seconds, image: data.image)
+            machines: machines, workloads: workloads, specs: specs, seed: seed, seconds: seconds, image: data.image,
+            withBounds: bounds)
         print(try comparison.listing.render(format), terminator: "")
         if format == .table { print(comparison.summary) }
     }
