@@ -12,7 +12,7 @@ struct SchedulerSimulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler-simulator",
         abstract: "Runs Xen's schedulers and Lapwing's on simulated machines and compares energy and latency.",
-        subcommands: [Compare.self, Record.self, StressVerb.self, Decode.self, Replay.self],
+        subcommands: [Compare.self, Record.self, StressVerb.self, CostVerb.self, Decode.self, Replay.self],
         defaultSubcommand: Compare.self)
 }
 
@@ -54,6 +54,7 @@ struct Compare: AsyncParsableCommand {
     @Option(help: "Seed.") var seed: UInt64 = 1
     @Option(help: "Simulated seconds of each run at most.") var seconds: Double?
     @Flag(help: "Compute the oracle's and race-to-idle's energy too.") var bounds = false
+    @Option(help: "Write results.json, table.txt and SVG plots into this directory.") var output: String?
     @Option(help: "Print this format: table or json.") var format: ListingFormat = .table
 
     func run() async throws {
@@ -63,8 +64,32 @@ struct Compare: AsyncParsableCommand {
         let comparison = try await Comparison.run(
             machines: machines, workloads: workloads, specs: specs, seed: seed, seconds: seconds, image: data.image,
             withBounds: bounds)
+        if let output { try write(comparison, machines, to: FilePath(output)) }
         print(try comparison.listing.render(format), terminator: "")
         if format == .table { print(comparison.summary) }
+    }
+}
+
+extension Compare {
+    private func write(_ comparison: Comparison, _ machines: [Machine], to directory: FilePath) throws {
+        try Files.makeDirectory(directory)
+        try Files.write(JSONText.encode(comparison), to: directory.appending("results.json"))
+        try Files.write(
+            comparison.listing.render(.table) + comparison.summary + "\n", to: directory.appending("table.txt"))
+        try Files.write(
+            Plot.bars(comparison, title: "Energy against the first scheduler", bounds: bounds) { $0.energy },
+            to: directory.appending("energy.svg"))
+        try Files.write(
+            Plot.bars(comparison, title: "p99 wake-up latency of interactive vCPUs", bounds: false) { $0.p99 },
+            to: directory.appending("latency.svg"))
+        for machine in machines {
+            for workload in Set(comparison.runs.map(\.workload)).sorted() {
+                let runs = comparison.runs.filter { $0.machine == machine.name && $0.workload == workload }
+                try Files.write(
+                    Plot.residency(runs, order: machine.stripOrder, title: "\(machine.name), \(workload)"),
+                    to: directory.appending("residency-\(machine.name)-\(workload).svg"))
+            }
+        }
     }
 }
 
