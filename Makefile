@@ -5,13 +5,14 @@ RECIPE ?= Recipes/laptop-x86_64.yaml
 NAME := $(basename $(notdir $(RECIPE)))
 LAPWING := .build/release/lapwing
 
-.PHONY: image test unit lint setup lapwing test-scenarios bench clean help
+.PHONY: image test unit lint setup lapwing test-scenarios test-simulator bench clean help
 
 help:
 	@echo 'make image            build the laptop image (RECIPE=... for another)'
 	@echo 'make test             everything: lint, unit tests, image, emulator scenarios, reproducibility'
 	@echo 'make unit             unit and property tests only'
 	@echo 'make test-scenarios   boot the images that are built'
+	@echo 'make test-simulator   the short run of the scheduler simulator'
 	@echo 'make bench            compare the build with mmdebstrap, mkosi and live-build'
 
 setup:
@@ -39,6 +40,9 @@ test:
 
 test-scenarios: lapwing
 	@Tests/run scenarios
+
+test-simulator: lapwing
+	@Tests/run simulator
 
 bench: lapwing
 	@.ci/setup Benchmarks/build/host-packages

@@ -114,6 +114,7 @@ let package = Package(
             path: "Benchmarks/SchedulerSimulator/Sources/scheduler-simulator", swiftSettings: strict),
         // Tests
         tests("LapwingCore", []),
+        tests("SchedulerSimulation", ["LapwingCore", systemPackage]),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),
         tests("ControlProtocol", ["LapwingCore"]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),

@@ -10,6 +10,12 @@ public struct Comparison: Sendable, Codable {
     /// Bounds of the first scheduler's work; empty when they were not asked for.
     public var bounds: [Bound] = []
 
+    /// Creates a comparison of runs that are there.
+    public init(runs: [RunResult], bounds: [Bound] = []) {
+        self.runs = runs
+        self.bounds = bounds
+    }
+
     /// Runs everything, as many runs at a time as there are CPUs.
     ///
     /// - Parameters:
@@ -176,7 +182,8 @@ public struct Comparison: Sendable, Codable {
         return (change >= 0 ? "+" : "") + fixed(change, 1) + "%"
     }
 
-    static func fixed(_ value: Double, _ digits: Int) -> String {
+    /// A number with so many digits after the point.
+    public static func fixed(_ value: Double, _ digits: Int) -> String {
         var scale = 1.0
         for _ in 0..<digits { scale *= 10 }
         let whole = Int64((abs(value) * scale).rounded())

@@ -40,7 +40,11 @@ struct PowerMeter {
         self.machine = machine
         types = machine.cores.compactMap { machine.coreTypes[$0.type] }
         cores = types.map { Account(states: $0.idleStates.count) }
-        groups = machine.groups.map { Account(states: $0.states.count) }
+        groups = machine.groups.map { group in
+            var account = Account(states: group.states.count)
+            account.watts = group.activeWatts
+            return account
+        }
         groupsOfCore = machine.cores.indices.map { core in
             machine.groups.indices.filter { machine.groups[$0].cores.contains(core) }
         }

@@ -82,13 +82,15 @@ public enum TraceFile {
         // The windows of different CPUs follow each other; equal times keep the file's order.
         let order = found.indices.sorted { (found[$0].cycles, $0) < (found[$1].cycles, $1) }
         let start = order.first.map { found[$0].cycles } ?? 0
-        return (
-            order.map { index in
-                var record = found[index].record
-                record.time = Int64(Double(found[index].cycles - start) * 1000 / megahertz)
-                return record
-            }, lost
-        )
+        let records = try order.map { index in
+            let time = Double(found[index].cycles - start) * 1000 / megahertz
+            // No capture lasts a century.
+            guard time < 3e18 else { throw fail("a time stamp that cannot be", 0) }
+            var record = found[index].record
+            record.time = Int64(time)
+            return record
+        }
+        return (records, lost)
     }
 
     /// The text form, with facts first.

@@ -12,7 +12,10 @@ struct SchedulerSimulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler-simulator",
         abstract: "Runs Xen's schedulers and Lapwing's on simulated machines and compares energy and latency.",
-        subcommands: [Compare.self, Record.self, StressVerb.self, CostVerb.self, Decode.self, Replay.self],
+        subcommands: [
+            Compare.self, Record.self, StressVerb.self, CostVerb.self, CheckVerb.self, SensitivityVerb.self,
+            Decode.self, Replay.self,
+        ],
         defaultSubcommand: Compare.self)
 }
 

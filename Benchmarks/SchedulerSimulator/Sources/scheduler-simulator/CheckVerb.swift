@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import LapwingCore
+import SchedulerSimulation
+import SystemPackage
+
+/// The short run of `make test`: thresholds, repeatability, assertions, the recorded trace.
+struct CheckVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check schedulers against thresholds.json; says ok or FAILED line by line.")
+
+    @OptionGroup var data: DataOptions
+
+    func run() async throws {
+        let thresholds = try Thresholds.read(FilePath(data.data).appending("thresholds.json"))
+        var failed = 0
+        func say(_ line: String, _ kept: Bool) {
+            print("\(kept ? "ok" : "FAILED"): \(line)")
+            if !kept { failed += 1 }
+        }
+        let machines = try thresholds.limits.map(\.machine).uniqued.flatMap { try data.machines($0) }
+        let specs = (["credit2"] + thresholds.limits.map(\.scheduler)).uniqued.map { SchedulerSpec($0) }
+        var all = Comparison(runs: [])
+        for seed in thresholds.seeds {
+            let one = try await Comparison.run(
+                machines: machines, workloads: data.workloads("all"), specs: specs, seed: seed,
+                seconds: thresholds.seconds,
+                image: data.image)
+            all.runs += one.runs
+        }
+        for (line, kept) in thresholds.judge(all.medians) { say(line, kept) }
+
+        if let machine = machines.first, let workload = try data.workloads("typing-and-browsing").first {
+            let texts = try (0..<2).map { _ in
+                try JSONText.string(
+                    Simulation(
+                        machine: machine, workload: workload, spec: SchedulerSpec("lapwing:powersave"), seed: 7,
+                        image: data.image
+                    )
+                    .run())
+            }
+            say("the same seed gives the same numbers", texts[0] == texts[1])
+        }
+        for cpus in [1, 2, 4, 8, 24] {
+            let stress = try Stress(
+                scheduler: SchedulerSpec("lapwing:powersave"), cpus: cpus, seed: 3, image: data.image)
+            do {
+                _ = try stress.run(steps: 6000)
+                say("random use of \(cpus) CPUs meets no assertion and starves nobody", true)
+            } catch let error as LapwingError {
+                say("random use of \(cpus) CPUs: \(error.message)", false)
+            }
+        }
+        for name in try Files.names(in: FilePath(data.data).appending("Traces")).sorted() where name.hasSuffix(".trace")
+        {
+            for (line, kept) in try Recorded.compare(FilePath(data.data).appending("Traces").appending(name), data) {
+                say("\(name): \(line)", kept)
+            }
+        }
+        if failed > 0 { throw ExitCode(1) }
+    }
+}
+
+/// A committed real trace against the simulated scheduler of the same name.
+enum Recorded {
+    static func compare(_ file: FilePath, _ data: DataOptions) throws -> [(String, Bool)] {
+        let (records, facts) = try TraceFile.parse(Files.text(file))
+        let scheduler = facts["scheduler"] ?? "credit2"
+        guard let machine = try data.machines(facts["machine"] ?? "emulator-4c").first else { return [] }
+        let real = TraceAnalysis(records, cpus: machine.cpuCount)
+        let workload = real.workload(named: "recorded", start: records.first?.time ?? 0)
+        let result = try Simulation(
+            machine: machine, workload: workload, spec: SchedulerSpec(scheduler), seed: 1, image: data.image
+        ).run()
+        let distance = real.placement.distance(to: result.placement)
+        return [
+            (
+                "simulated \(scheduler) places as recorded: \(distance.line)",
+                distance.share < 0.15 && distance.wakeUps < 0.15 && distance.migrations < 0.15
+            )
+        ]
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, in order.
+    var uniqued: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
