@@ -19,12 +19,7 @@
 static bool lapwing_before(const struct lapwing_unit *a,
                            const struct lapwing_unit *b)
 {
-    bool boosted = a->flags & LAPWING_BOOSTED;
-
-    if ( boosted != !!(b->flags & LAPWING_BOOSTED) )
-        return boosted;
-
-    return a->vtime < b->vtime;
+    return lapwing_key(a) < lapwing_key(b);
 }
 
 static void lapwing_tickle(struct lapwing_private *prv,
@@ -80,8 +75,7 @@ void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
         return;
     }
 
-    if ( lu->vtime < prv->vtime - LAPWING_LAG_MAX )
-        lu->vtime = prv->vtime - LAPWING_LAG_MAX;
+    lapwing_clamp(prv, lu);
 
     /* From the end: what is queued again has just run. */
     list_for_each_prev ( pos, &prv->runq )
@@ -329,35 +323,36 @@ static struct lapwing_unit *lapwing_candidate(struct lapwing_private *prv,
     return NULL;
 }
 
-/* How long the chosen unit may run until the next decision; -1: no limit. */
+/*
+ * How long the chosen unit may run until the next decision.  There is always
+ * a limit: a unit that is queued later, and not worth an interruption, relies
+ * on it.
+ */
 static s_time_t lapwing_runtime(struct lapwing_private *prv,
-                                const struct lapwing_pcpu *pc,
                                 const struct lapwing_unit *lu, s_time_t now)
 {
-    s_time_t limit = STIME_MAX;
+    s_time_t slice = MICROSECS(lapwing_tune.slice), limit = slice;
 
     if ( prv->nr_queued )
     {
         const struct lapwing_unit *head =
             list_first_entry(&prv->runq, struct lapwing_unit, elem);
-        s_time_t lead = head->vtime > lu->vtime ? head->vtime - lu->vtime : 0;
-        s_time_t slice = MICROSECS(lapwing_tune.slice);
+        s_time_t lead = max(lapwing_key(head) - lapwing_key(lu), (s_time_t)0);
 
         limit = min(slice + lead * lu->weight / LAPWING_WEIGHT_DEFAULT,
                     2 * slice);
         if ( lu->flags & LAPWING_BOOSTED )
             limit = min(limit, max(lu->boost_left, MICROSECS(100)));
-        else
-            limit = lapwing_align(&lapwing_tune, now + limit) - now;
         limit = max(limit, (s_time_t)MICROSECS(prv->ratelimit));
     }
+    limit = lapwing_align(&lapwing_tune, now + limit) - now;
     if ( lu->dom->cap )
         limit = min(limit, max(lu->dom->budget / max(lu->dom->running, 1U),
                                MICROSECS(200)));
     if ( prv->hybrid )
         limit = min(limit, LAPWING_MISFIT_PERIOD);
 
-    return limit == STIME_MAX ? -1 : limit;
+    return limit;
 }
 
 /* From one unit to another on this CPU; NULL is the idle unit. */
@@ -424,8 +419,6 @@ void cf_check lapwing_schedule(const struct scheduler *ops,
         runnable = unit_runnable_state(currunit);
         yielded = curr->flags & LAPWING_YIELDED;
         curr->flags &= ~LAPWING_YIELDED;
-        if ( runnable )
-            prv->vtime = max(prv->vtime, curr->vtime);
     }
     else
         ASSERT(!pc->curr);
@@ -463,7 +456,7 @@ void cf_check lapwing_schedule(const struct scheduler *ops,
     {
         unit_runnable_state(next->unit);
         lapwing_cpu_busy(prv, pc, now);
-        currunit->next_time = lapwing_runtime(prv, pc, next, now);
+        currunit->next_time = lapwing_runtime(prv, next, now);
         currunit->next_task = next->unit;
     }
     else

@@ -28,6 +28,9 @@
 /* How far behind a unit may stay by sleeping, in virtual time. */
 #define LAPWING_LAG_MAX        MILLISECS(6)
 
+/* What the boost is worth in virtual time: others wait no longer for it. */
+#define LAPWING_BOOST_LEAD     MILLISECS(40)
+
 /* Utilisation is measured over windows of at least this length. */
 #define LAPWING_UTIL_WINDOW    MILLISECS(16)
 
@@ -136,11 +139,11 @@ struct lapwing_private {
     spinlock_t lock;                /* the schedule lock of all its CPUs    */
     struct list_head elem;          /* in lapwing_instances                 */
     const struct scheduler *ops;
-    struct list_head runq;          /* boosted first, then by vtime         */
+    struct list_head runq;          /* by lapwing_key()                     */
     struct list_head doms;
     unsigned int nr_queued, nr_cpus, nr_capped;
     unsigned int ratelimit;         /* microseconds                         */
-    s_time_t vtime;                 /* of the unit chosen last, monotonic   */
+    s_time_t vtime;                 /* highest one taken from the queue     */
     bool hybrid;
     unsigned int small_capacity;
     cpumask_t cpus;                 /* all CPUs of this instance            */
@@ -183,6 +186,12 @@ static inline unsigned int lapwing_cpu(const struct lapwing_unit *lu)
     return sched_unit_master(lu->unit);
 }
 
+/* The order of the run queue: virtual time, less the lead of a boost. */
+static inline s_time_t lapwing_key(const struct lapwing_unit *lu)
+{
+    return lu->vtime - (lu->flags & LAPWING_BOOSTED ? LAPWING_BOOST_LEAD : 0);
+}
+
 /* The end of a wait or a slice, moved to the grid of the mode. */
 static inline s_time_t lapwing_align(const struct lapwing_tune *tune,
                                      s_time_t at)
@@ -220,6 +229,8 @@ bool lapwing_misplaced(struct lapwing_private *prv, struct lapwing_unit *lu,
                        const struct lapwing_pcpu *pc, s_time_t now);
 
 /* Accounting (sched_lapwing_account.c). */
+void lapwing_clamp(const struct lapwing_private *prv,
+                   struct lapwing_unit *lu);
 void lapwing_burn(struct lapwing_private *prv, struct lapwing_unit *lu,
                   s_time_t now);
 void lapwing_account_wake(struct lapwing_private *prv, struct lapwing_unit *lu,

@@ -46,6 +46,21 @@ static void lapwing_cap_reached(struct lapwing_private *prv,
     }
 }
 
+/*
+ * Keep a unit's virtual time near that of the queue: who slept gets no more
+ * than a small credit, who ran alone is not made to pay for it, and whatever
+ * happened before, nobody waits for ever.
+ */
+void lapwing_clamp(const struct lapwing_private *prv, struct lapwing_unit *lu)
+{
+    s_time_t ahead = 3 * (MICROSECS(lapwing_tune.slice) * lu->inv_weight >> 16);
+
+    if ( lu->vtime < prv->vtime - LAPWING_LAG_MAX )
+        lu->vtime = prv->vtime - LAPWING_LAG_MAX;
+    else if ( lu->vtime > prv->vtime + ahead )
+        lu->vtime = prv->vtime + ahead;
+}
+
 void lapwing_burn(struct lapwing_private *prv, struct lapwing_unit *lu,
                   s_time_t now)
 {
@@ -59,6 +74,7 @@ void lapwing_burn(struct lapwing_private *prv, struct lapwing_unit *lu,
     lu->start = now;
     lu->burst += delta;
     lu->vtime += (delta * lu->inv_weight) >> 16;
+    lapwing_clamp(prv, lu);
     lu->win_run += delta * pc->capacity / LAPWING_CAPACITY_MAX;
     lapwing_update_util(lu, now);
 

@@ -84,28 +84,24 @@ static int lapwing_victim(struct lapwing_private *prv, struct lapwing_unit *lu,
                           const cpumask_t *ok, s_time_t now)
 {
     bool boosted = lu->flags & LAPWING_BOOSTED;
-    s_time_t worst = lu->vtime + MICROSECS(lapwing_tune.slice) / 4;
+    s_time_t worst = lapwing_key(lu) + MICROSECS(lapwing_tune.slice) / 4;
     int cpu, victim = -1;
 
     for_each_cpu ( cpu, ok )
     {
-        struct lapwing_pcpu *pc = prv->pcpu[cpu];
-        struct lapwing_unit *curr = pc->curr;
-        s_time_t vtime;
+        const struct lapwing_pcpu *pc = prv->pcpu[cpu];
+        const struct lapwing_unit *curr = pc->curr;
+        s_time_t key;
 
-        if ( !curr || cpumask_test_cpu(cpu, &prv->tickled) )
+        if ( !curr || cpumask_test_cpu(cpu, &prv->tickled) ||
+             (!boosted &&
+              now - curr->sched_in < MICROSECS(prv->ratelimit)) )
             continue;
-        vtime = curr->vtime +
-                (((now - curr->start) * curr->inv_weight) >> 16);
-        if ( boosted && !(curr->flags & LAPWING_BOOSTED) )
-            vtime += SECONDS(1000);
-        else if ( !boosted && (curr->flags & LAPWING_BOOSTED) )
-            continue;
-        else if ( now - curr->sched_in < MICROSECS(prv->ratelimit) )
-            continue;
-        if ( vtime > worst )
+        key = lapwing_key(curr) +
+              (((now - curr->start) * curr->inv_weight) >> 16);
+        if ( key > worst )
         {
-            worst = vtime;
+            worst = key;
             victim = cpu;
         }
     }
