@@ -73,11 +73,12 @@ let package = Package(
                 "HypervisorBuild", "DiskLayout",
                 "DeviceConfig", systemPackage,
             ]),
-        module("Emulator", ["LapwingCore", systemPackage]),
+        module("XenTrace", ["LapwingCore"]),
+        module("Emulator", ["LapwingCore", "XenTrace", systemPackage]),
         // The scheduler simulator (Benchmarks/SchedulerSimulator)
         .target(name: "CSchedulerImage", path: "Benchmarks/SchedulerSimulator/Sources/CSchedulerImage"),
         .target(
-            name: "SchedulerSimulation", dependencies: ["LapwingCore", "CSchedulerImage", systemPackage],
+            name: "SchedulerSimulation", dependencies: ["LapwingCore", "CSchedulerImage", "XenTrace", systemPackage],
             path: "Benchmarks/SchedulerSimulator/Sources/SchedulerSimulation", swiftSettings: strict),
         // Inside an emulated machine
         module("GuestAgent"),
@@ -131,6 +132,7 @@ let package = Package(
             "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
         tests("GuestAgent", []),
+        tests("XenTrace", ["LapwingCore"]),
         tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),
         tests("Recipes", ["LapwingCore", systemPackage], resources: [.copy("Corpus")]),
     ]

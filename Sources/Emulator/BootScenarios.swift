@@ -16,7 +16,7 @@ public enum BootScenarios {
         ScenarioGroup(
             "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
             damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
-        AttendedScenarios.group, FallbackScenarios.group,
+        AttendedScenarios.group, FallbackScenarios.group, SchedulerScenarios.credit2, SchedulerScenarios.lapwing,
     ]
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.
@@ -24,7 +24,7 @@ public enum BootScenarios {
         units, hypervisor, root, programs, daemon, state, entry, machineIdentity, passwords, sockets, console, reboot,
     ]
 
-    private static let hypervisor = Scenario(
+    static let hypervisor = Scenario(
         "hypervisor", "xl info answers and names the Xen version of the manifest"
     ) { guest in
         let info = Facts.fields(try await guest.expect("xl", "info"))
@@ -167,7 +167,7 @@ public enum BootScenarios {
             seen: extra.sorted().map(String.init).joined(separator: " "))
     }
 
-    private static let console = Scenario("console", "the console shows no crash of Xen or the kernel") { guest in
+    static let console = Scenario("console", "the console shows no crash of Xen or the kernel") { guest in
         let bad = guest.console.split(separator: "\n").filter { line in
             Facts.crashMarks.contains { line.contains($0) }
         }

@@ -126,6 +126,7 @@ public struct CheckRunner: Sendable {
         }
         context.progress.note("\(group.name): booting \(group.summary)")
         var image = image
+        if let scheduler = group.scheduler { image.expected.scheduler = scheduler }
         if let unlock = group.stateUnlock { image.expected.stateUnlock = unlock }
         try await ThrowAwayCopy(image: image, path: disk, tools: tools, context: context).make(group)
         var tpm: TrustedModule?

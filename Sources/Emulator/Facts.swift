@@ -81,6 +81,25 @@ enum Facts {
             && text.contains { $0 != "0" }
     }
 
+    /// The frequency of the time stamp counter in MHz, as Xen says it at its last start: `Detected 2000.123 MHz
+    /// processor.` (Xen, arch/x86/time.c).
+    static func megahertz(_ log: String) -> Double? {
+        for line in log.split(whereSeparator: \.isNewline).reversed() where line.contains("Detected ") {
+            let words = line.split(separator: " ")
+            guard let at = words.firstIndex(of: "MHz"), at > 0, let value = Double(words[at - 1]), value > 0 else {
+                continue
+            }
+            return value
+        }
+        return nil
+    }
+
+    /// One decimal.
+    static func tenths(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+
     /// What a crash of the kernel or of Xen prints.
     static let crashMarks = [
         "Kernel panic", "BUG: ", "Oops: ", "Call Trace:", "Xen BUG at", "Panic on CPU", "(XEN) Xen call trace",

@@ -56,6 +56,8 @@ public struct ScenarioGroup: Sendable {
     /// How the state partition is unlocked, where that is to be another way than the image's; `none`, `tpm2` or
     /// `passphrase`.
     public var stateUnlock: String?
+    /// The scheduler Xen must run, where that is to be another one than the image's.
+    public var scheduler: String?
     /// A disk is made at least this large.
     public var diskSize: ByteSize
     /// How the boot must end.
@@ -85,7 +87,7 @@ public struct ScenarioGroup: Sendable {
     /// Describes a group.
     public init(
         _ name: String, _ summary: String, kind: CheckedImage.Kind, attachment: Disk.Attachment,
-        damage: Damage = .none, boot: BootChange = BootChange(), stateUnlock: String? = nil,
+        damage: Damage = .none, boot: BootChange = BootChange(), stateUnlock: String? = nil, scheduler: String? = nil,
         diskSize: ByteSize = ScenarioGroup.smallestDisk, start: Start = .agent, bootLimit: Duration = .seconds(900),
         change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario]
     ) {
@@ -96,6 +98,7 @@ public struct ScenarioGroup: Sendable {
         self.damage = damage
         self.boot = boot
         self.stateUnlock = stateUnlock
+        self.scheduler = scheduler
         self.diskSize = diskSize
         self.start = start
         self.bootLimit = bootLimit
@@ -105,7 +108,9 @@ public struct ScenarioGroup: Sendable {
 
     /// True when the group's copy can be made of the image.
     func suits(_ image: CheckedImage) -> Bool {
-        switch damage {
+        // Our scheduler is in images that have it, and only there something to be compared with it.
+        if scheduler != nil && image.expected.scheduler != "lapwing" { return false }
+        return switch damage {
         case .none: true
         case .rootBit: !image.slots.isEmpty
         case .failingUpdate: image.slots.count > 1

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import XenTrace
+
 /// What the scheduling records of a trace say: when each virtual CPU ran where, and when it was woken.
 public struct TraceAnalysis: Sendable {
     /// A virtual CPU's time from a wake-up to its next sleep.

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a capture says of where virtual processors ran: counts, which an emulated clock does not distort as it does
+/// times.
+public struct PlacementCounts: Sendable, Hashable, Codable {
+    /// Seconds between the first and the last record.
+    public var seconds: Double
+    /// How often each physical processor left its idle loop.
+    public var wakeUps: [Int]
+    /// The share of the time in which each physical processor did not run its idle loop, 0 to 1.
+    public var busy: [Double]
+    /// How often a virtual processor began to run on another physical one than before.
+    public var migrations: Int
+    /// How often a virtual processor of a guest began to run.
+    public var starts: Int
+
+    /// The domain whose virtual processors are the idle loops (Xen, public/xen.h, DOMID_IDLE).
+    static let idleDomain: UInt32 = 0x7fff
+    /// TRC_SCHED_RUNSTATE_CHANGE; bits 4 and 5 hold the new state, bits 8 and 9 the old one (Xen, public/trace.h and
+    /// common/sched/core.c).
+    static let runState: UInt32 = 0x21001
+    private static let stateBits: UInt32 = 0x330
+
+    /// True for the records that are counted.
+    public static func isCounted(_ event: UInt32) -> Bool { event & ~stateBits == runState }
+
+    /// Counts the run state changes among the records, which are in order of time.
+    public init(_ records: [TraceRecord], cpus: Int) {
+        wakeUps = [Int](repeating: 0, count: cpus)
+        busy = [Double](repeating: 0, count: cpus)
+        (migrations, starts) = (0, 0)
+        let (first, last) = (records.first?.time ?? 0, records.last?.time ?? 0)
+        seconds = Double(last - first) / 1e9
+        var idleSince = [Int64?](repeating: nil, count: cpus)
+        var idleTime = [Int64](repeating: 0, count: cpus)
+        var known = [Bool](repeating: false, count: cpus)
+        var place: [UInt32: Int] = [:]
+        for record in records where Self.isCounted(record.event) && record.cpu < cpus {
+            guard let who = record.words.first else { continue }
+            let (old, new) = (record.event >> 8 & 3, record.event >> 4 & 3)
+            if who >> 16 == Self.idleDomain {
+                if new == 0 {
+                    idleSince[record.cpu] = record.time
+                } else if old == 0 {
+                    wakeUps[record.cpu] += 1
+                    // A processor whose first record is the end of its idle loop was in it before the capture.
+                    idleTime[record.cpu] +=
+                        record.time - (idleSince[record.cpu] ?? (known[record.cpu] ? record.time : first))
+                    idleSince[record.cpu] = nil
+                }
+                known[record.cpu] = true
+            } else if new == 0 {
+                starts += 1
+                if let before = place[who], before != record.cpu { migrations += 1 }
+                place[who] = record.cpu
+                known[record.cpu] = true
+            }
+        }
+        for cpu in 0..<cpus where last > first {
+            // One that left no record at all did nothing.
+            if let since = idleSince[cpu] ?? (known[cpu] ? nil : first) { idleTime[cpu] += last - since }
+            busy[cpu] = 1 - Double(idleTime[cpu]) / Double(last - first)
+        }
+    }
+
+    /// All wake-ups from idle, a second.
+    public var wakeUpsPerSecond: Double { seconds > 0 ? Double(wakeUps.reduce(0, +)) / seconds : 0 }
+
+    /// Migrations a second.
+    public var migrationsPerSecond: Double { seconds > 0 ? Double(migrations) / seconds : 0 }
+
+    /// How many processors were left alone: busy for less than a hundredth of the time.
+    public var leftAlone: Int { busy.count { $0 < 0.01 } }
+}

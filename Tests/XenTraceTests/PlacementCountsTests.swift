@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+import XenTrace
+
+private enum State: UInt32 { case running, runnable, blocked }
+
+/// A change of run state: time in milliseconds.
+private func change(_ time: Int64, _ cpu: Int, _ domain: UInt32, _ vcpu: UInt32, _ old: State, _ new: State)
+    -> TraceRecord
+{
+    TraceRecord(
+        time: time * 1_000_000, cpu: cpu, event: 0x21001 | old.rawValue << 8 | new.rawValue << 4,
+        words: [domain << 16 | vcpu])
+}
+
+@Suite struct PlacementCountsTests {
+    private let idle: UInt32 = 0x7fff
+
+    @Test func `a processor that runs a guest twice wakes twice and is busy as long`() {
+        let counts = PlacementCounts(
+            [
+                change(0, 0, idle, 0, .runnable, .running),
+                change(100, 0, idle, 0, .running, .runnable), change(100, 0, 1, 0, .runnable, .running),
+                change(200, 0, 1, 0, .running, .blocked), change(200, 0, idle, 0, .runnable, .running),
+                change(700, 0, idle, 0, .running, .runnable), change(700, 0, 1, 0, .runnable, .running),
+                change(1000, 0, 1, 0, .running, .blocked),
+            ], cpus: 2)
+        #expect(counts.wakeUps == [2, 0])
+        #expect(abs(counts.busy[0] - 0.4) < 1e-9)
+        #expect(counts.busy[1] == 0)
+        #expect(counts.leftAlone == 1)
+        #expect(counts.migrations == 0)
+        #expect(counts.starts == 2)
+        #expect(counts.wakeUpsPerSecond == 2)
+    }
+
+    @Test func `a migration is a start on another processor, by each virtual processor on its own`() {
+        let counts = PlacementCounts(
+            [
+                change(0, 0, 1, 0, .runnable, .running), change(1, 1, 1, 1, .runnable, .running),
+                change(2, 1, 1, 0, .runnable, .running), change(3, 1, 1, 1, .runnable, .running),
+                change(4, 0, 2, 0, .runnable, .running), change(5, 0, 1, 0, .runnable, .running),
+            ], cpus: 2)
+        #expect(counts.migrations == 2)
+        #expect(counts.busy == [1, 1])
+    }
+
+    @Test func `idle before the first record of a processor counts as idle`() {
+        let counts = PlacementCounts(
+            [
+                change(0, 1, 1, 0, .runnable, .running), change(600, 0, idle, 0, .running, .runnable),
+                change(1000, 0, 2, 0, .runnable, .running),
+            ], cpus: 2)
+        #expect(abs(counts.busy[0] - 0.4) < 1e-9)
+    }
+
+    @Test func `nothing and other events count as nothing`() {
+        #expect(PlacementCounts([], cpus: 1).busy == [0])
+        let other = TraceRecord(time: 5, cpu: 0, event: 0x22001, words: [1])
+        #expect(PlacementCounts([other, other], cpus: 1).starts == 0)
+    }
+}
