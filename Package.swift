@@ -131,6 +131,9 @@ let package = Package(
         tests(
             "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
+        .testTarget(
+            name: "DeviceProgramsTests", dependencies: ["LapwingCore", "lapwingctl", "lapwingd", systemPackage],
+            swiftSettings: strict),
         tests("GuestAgent", []),
         tests("XenTrace", ["LapwingCore"]),
         tests("Emulator", ["LapwingCore", "GuestAgent", systemPackage]),
