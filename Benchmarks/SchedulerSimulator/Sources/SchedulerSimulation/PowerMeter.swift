@@ -9,6 +9,11 @@ struct PowerMeter {
         /// -1 while active, otherwise the index of the idle state.
         var state = -1
         var joules = 0.0
+        /// The part of `joules` spent while active.
+        var activeJoules = 0.0
+        /// Frequency while active, and its integral over active time.
+        var megahertz = 0.0
+        var cycles = 0.0
         /// Nanoseconds by state; index 0 is active, then the idle states.
         var time: [Int64]
         /// How often it went from idle to active.
@@ -17,7 +22,12 @@ struct PowerMeter {
         init(states: Int) { time = Array(repeating: 0, count: states + 1) }
 
         mutating func settle(_ now: Int64) {
-            joules += watts * Double(now - since) * 1e-9
+            let spent = watts * Double(now - since) * 1e-9
+            joules += spent
+            if state < 0 {
+                activeJoules += spent
+                cycles += megahertz * Double(now - since)
+            }
             time[state + 1] += now - since
             since = now
         }
@@ -56,6 +66,7 @@ struct PowerMeter {
         let factor = threads > 1 ? type.smt?.power ?? 1 : 1
         let wasIdle = cores[core].state >= 0
         cores[core].enter(-1, watts: type.operatingPoints[point].watts * factor, at: now)
+        cores[core].megahertz = type.operatingPoints[point].megahertz
         if wasIdle || cores[core].since == 0 { updateGroups(of: core, at: now) }
     }
 

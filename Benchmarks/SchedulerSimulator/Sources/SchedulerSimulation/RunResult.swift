@@ -8,6 +8,10 @@ public struct RunResult: Sendable, Codable {
         public var name: String
         /// Energy in joules.
         public var joules: Double
+        /// The part of it spent while active.
+        public var activeJoules: Double
+        /// Mean frequency while active, in MHz; 0 for groups.
+        public var megahertz: Double
         /// Times it went from idle to active.
         public var wakeUps: Int
         /// Percent of the time by state.
@@ -106,7 +110,10 @@ public struct RunResult: Sendable, Codable {
             for (state, time) in zip(["active"] + states, account.time) {
                 percent[state] = 100 * Double(time) / Double(s.end)
             }
-            return Residency(name: name, joules: account.joules, wakeUps: account.wakeUps, percent: percent)
+            return Residency(
+                name: name, joules: account.joules, activeJoules: account.activeJoules,
+                megahertz: account.time[0] > 0 ? account.cycles / Double(account.time[0]) : 0, wakeUps: account.wakeUps,
+                percent: percent)
         }
         cores = s.meter.cores.enumerated().map { index, account in
             residency(account, "\(s.machine.cores[index].type)\(index)", s.types[index].idleStates.map(\.name))

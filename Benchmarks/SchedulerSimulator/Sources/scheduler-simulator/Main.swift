@@ -14,6 +14,7 @@ struct SchedulerSimulator: AsyncParsableCommand {
         abstract: "Runs Xen's schedulers and Lapwing's on simulated machines and compares energy and latency.",
         subcommands: [
             Compare.self, Record.self, StressVerb.self, CostVerb.self, CheckVerb.self, SensitivityVerb.self,
+            ExplainVerb.self,
             Decode.self, Replay.self,
         ],
         defaultSubcommand: Compare.self)
