@@ -45,6 +45,37 @@ static void lapwing_kick_arm(struct lapwing_private *prv, s_time_t at)
     set_timer(&prv->kick, at);
 }
 
+/*
+ * A unit has to wait behind running ones and is not worth an interruption: at
+ * least one of the CPUs it may use has to decide anew within a slice.
+ */
+static void lapwing_limit(struct lapwing_private *prv,
+                          const struct lapwing_unit *lu, s_time_t now)
+{
+    struct lapwing_pcpu *found = NULL;
+    unsigned int cpu;
+
+    for_each_cpu ( cpu, &prv->cpus )
+    {
+        struct lapwing_pcpu *pc = prv->pcpu[cpu];
+
+        if ( !pc->curr || !lapwing_allowed(lu, cpu) )
+            continue;
+        if ( pc->limited || cpumask_test_cpu(cpu, &prv->tickled) )
+            return;
+        if ( !found || pc->curr->sched_in < found->curr->sched_in )
+            found = pc;
+    }
+
+    if ( found )
+    {
+        s_time_t at = found->curr->sched_in + MICROSECS(lapwing_tune.slice);
+
+        found->limited = true;
+        set_timer(&get_sched_res(found->cpu)->s_timer, max(at, now));
+    }
+}
+
 /* Decide where a queued unit is to run, and tell that CPU. */
 static void lapwing_dispatch(struct lapwing_private *prv,
                              struct lapwing_unit *lu, s_time_t now, bool force)
@@ -55,6 +86,8 @@ static void lapwing_dispatch(struct lapwing_private *prv,
         lapwing_tickle(prv, lu, cpu);
     else if ( lu->flags & LAPWING_WAITING )
         lapwing_kick_arm(prv, lu->deadline);
+    else
+        lapwing_limit(prv, lu, now);
 }
 
 void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
@@ -293,12 +326,13 @@ static struct lapwing_unit *lapwing_candidate(struct lapwing_private *prv,
         struct sched_unit *unit = lu->unit;
 
         if ( curr && !lapwing_before(lu, curr) )
+        {
+            /* To go on is as good as to be chosen. */
+            prv->vtime = max(prv->vtime, curr->vtime);
             return NULL;
+        }
         /* It may have been paused and its sleep wait for our lock. */
-        if ( !cpumask_test_cpu(pc->cpu, unit->cpu_hard_affinity) ||
-             !cpumask_test_cpu(pc->cpu,
-                               cpupool_domain_master_cpumask(unit->domain)) ||
-             !unit_runnable_state(unit) )
+        if ( !lapwing_allowed(lu, pc->cpu) || !unit_runnable_state(unit) )
             continue;
         if ( lu->target != nr_cpu_ids && lu->target != pc->cpu &&
              cpumask_test_cpu(lu->target, &prv->tickled) )
@@ -324,14 +358,15 @@ static struct lapwing_unit *lapwing_candidate(struct lapwing_private *prv,
 }
 
 /*
- * How long the chosen unit may run until the next decision.  There is always
- * a limit: a unit that is queued later, and not worth an interruption, relies
- * on it.
+ * How long the chosen unit may run until the next decision, -1 for as long as
+ * it likes: while nobody waits there is nothing to decide, and every timer
+ * keeps its CPU out of deep idle states later.
  */
 static s_time_t lapwing_runtime(struct lapwing_private *prv,
+                                struct lapwing_pcpu *pc,
                                 const struct lapwing_unit *lu, s_time_t now)
 {
-    s_time_t slice = MICROSECS(lapwing_tune.slice), limit = slice;
+    s_time_t slice = MICROSECS(lapwing_tune.slice), limit = STIME_MAX;
 
     if ( prv->nr_queued )
     {
@@ -344,15 +379,17 @@ static s_time_t lapwing_runtime(struct lapwing_private *prv,
         if ( lu->flags & LAPWING_BOOSTED )
             limit = min(limit, max(lu->boost_left, MICROSECS(100)));
         limit = max(limit, (s_time_t)MICROSECS(prv->ratelimit));
+        limit = lapwing_align(&lapwing_tune, now + limit) - now;
     }
-    limit = lapwing_align(&lapwing_tune, now + limit) - now;
+    pc->limited = prv->nr_queued;
+
     if ( lu->dom->cap )
         limit = min(limit, max(lu->dom->budget / max(lu->dom->running, 1U),
                                MICROSECS(200)));
     if ( prv->hybrid )
         limit = min(limit, LAPWING_MISFIT_PERIOD);
 
-    return limit;
+    return limit == STIME_MAX ? -1 : limit;
 }
 
 /* From one unit to another on this CPU; NULL is the idle unit. */
@@ -456,7 +493,7 @@ void cf_check lapwing_schedule(const struct scheduler *ops,
     {
         unit_runnable_state(next->unit);
         lapwing_cpu_busy(prv, pc, now);
-        currunit->next_time = lapwing_runtime(prv, next, now);
+        currunit->next_time = lapwing_runtime(prv, pc, next, now);
         currunit->next_task = next->unit;
     }
     else

@@ -124,6 +124,7 @@ struct lapwing_pcpu {
     unsigned int probed_capacity;   /* in units of the firmware, or 0       */
     bool idle;                      /* runs the idle unit                   */
     bool probed;
+    bool limited;                   /* decides anew within two slices       */
     struct lapwing_unit *curr;      /* NULL while idle                      */
     s_time_t idle_since;
     cpumask_t core;                 /* the CPUs of its core in this pool    */
@@ -186,6 +187,16 @@ static inline unsigned int lapwing_cpu(const struct lapwing_unit *lu)
     return sched_unit_master(lu->unit);
 }
 
+/* May a unit run on a CPU?  One that leaves the pool takes no more units. */
+static inline bool lapwing_allowed(const struct lapwing_unit *lu,
+                                   unsigned int cpu)
+{
+    const struct sched_unit *unit = lu->unit;
+
+    return cpumask_test_cpu(cpu, unit->cpu_hard_affinity) &&
+           cpumask_test_cpu(cpu, cpupool_domain_master_cpumask(unit->domain));
+}
+
 /* The order of the run queue: virtual time, less the lead of a boost. */
 static inline s_time_t lapwing_key(const struct lapwing_unit *lu)
 {
@@ -225,6 +236,8 @@ void lapwing_set_shrink(struct lapwing_private *prv, s_time_t now);
 /* Placement (sched_lapwing_place.c). */
 int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
                   s_time_t now, bool force);
+bool lapwing_suits(const struct lapwing_private *prv,
+                   const struct lapwing_unit *lu, unsigned int cpu);
 bool lapwing_misplaced(struct lapwing_private *prv, struct lapwing_unit *lu,
                        const struct lapwing_pcpu *pc, s_time_t now);
 

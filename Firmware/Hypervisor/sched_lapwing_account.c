@@ -74,7 +74,9 @@ void lapwing_burn(struct lapwing_private *prv, struct lapwing_unit *lu,
     lu->start = now;
     lu->burst += delta;
     lu->vtime += (delta * lu->inv_weight) >> 16;
-    lapwing_clamp(prv, lu);
+    /* With nobody waiting, running is free. */
+    if ( !prv->nr_queued )
+        lapwing_clamp(prv, lu);
     lu->win_run += delta * pc->capacity / LAPWING_CAPACITY_MAX;
     lapwing_update_util(lu, now);
 

@@ -47,6 +47,15 @@ static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
     return NULL;
 }
 
+/* Is a CPU of the class a unit should be on? */
+bool lapwing_suits(const struct lapwing_private *prv,
+                   const struct lapwing_unit *lu, unsigned int cpu)
+{
+    const cpumask_t *class = lapwing_class(prv, lu);
+
+    return !class || cpumask_test_cpu(cpu, class);
+}
+
 /* Does a CPU's core run a unit that needs all of it? */
 static bool lapwing_core_taken(const struct lapwing_private *prv,
                                unsigned int cpu)
@@ -268,7 +277,7 @@ bool lapwing_misplaced(struct lapwing_private *prv, struct lapwing_unit *lu,
     const cpumask_t *class = lapwing_class(prv, lu);
     cpumask_t *mask = &prv->scratch[0];
 
-    if ( !class || cpumask_test_cpu(pc->cpu, class) ||
+    if ( lapwing_suits(prv, lu, pc->cpu) ||
          now - lu->sched_in < LAPWING_MISFIT_PERIOD / 2 )
         return false;
 
