@@ -30,7 +30,7 @@ image: lapwing
 	@echo 'To put it on a stick: write out/$(NAME)/$(NAME).iso to the whole device, for example with dd.'
 
 lint: setup
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Benchmarks/SchedulerSimulator/Sources Package.swift
 
 unit: setup
 	swift test

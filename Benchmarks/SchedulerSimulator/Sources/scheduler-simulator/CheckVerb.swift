@@ -52,6 +52,15 @@ struct CheckVerb: AsyncParsableCommand {
                 say("random use of \(cpus) CPUs: \(error.message)", false)
             }
         }
+        // Real time, so the limit is wider than what is promised: the object here has Xen's assertions in it.
+        let modes = ["powersave", "balanced", "performance"].map { SchedulerSpec("lapwing:\($0)") }
+        for cost in try DecisionCost.measure(
+            specs: [SchedulerSpec("credit2")] + modes, cpus: [4, 16, 64], image: data.image, rounds: 3)
+        where cost.scheduler != "credit2" {
+            say(
+                "\(cost.scheduler) on \(cost.cpus) CPUs: a wake-up and a decision cost x \(Comparison.fixed(cost.ratio, 2))"
+                    + " (limit \(Comparison.fixed(thresholds.cost, 1)))", cost.ratio <= thresholds.cost)
+        }
         for name in try Files.names(in: FilePath(data.data).appending("Traces")).sorted() where name.hasSuffix(".trace")
         {
             for (line, kept) in try Recorded.compare(FilePath(data.data).appending("Traces").appending(name), data) {

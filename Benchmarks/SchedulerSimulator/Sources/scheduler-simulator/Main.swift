@@ -7,7 +7,6 @@ import SchedulerSimulation
 import SystemPackage
 
 /// Argument parsing and wiring of the scheduler simulator.
-@main
 struct SchedulerSimulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler-simulator",
@@ -18,6 +17,28 @@ struct SchedulerSimulator: AsyncParsableCommand {
             Decode.self, Replay.self,
         ],
         defaultSubcommand: Compare.self)
+}
+
+@main
+enum Main {
+    static func main() async {
+        var parsed = false
+        do {
+            var command = try SchedulerSimulator.parseAsRoot()
+            parsed = true
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let talk =
+                error is ExitCode || error is CleanExit || error is ValidationError
+                || SchedulerSimulator.exitCode(for: error) == .success
+            if !parsed || talk { SchedulerSimulator.exit(withError: error) }
+            exit(Program.report(error).rawValue)
+        }
+    }
 }
 
 /// Where the data and the shared object are.
