@@ -119,7 +119,6 @@ void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
     }
     list_add(&lu->elem, pos);
     lu->flags |= LAPWING_QUEUED;
-    lu->queued_at = now;
     lu->target = nr_cpu_ids;
     prv->nr_queued++;
 

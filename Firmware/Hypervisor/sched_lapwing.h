@@ -94,7 +94,6 @@ struct lapwing_unit {
     s_time_t vtime;                 /* weighted CPU time used               */
     s_time_t start;                 /* running and accounted up to here     */
     s_time_t sched_in;              /* chosen at                            */
-    s_time_t queued_at;
     s_time_t deadline;              /* WAITING ends here                    */
     s_time_t slept_at;
     s_time_t burst;                 /* CPU time since the last wake-up      */
@@ -160,7 +159,6 @@ struct lapwing_private {
     bool packing, use_small;
     cpumask_t set, used;            /* working set; cores used this period  */
     s_time_t set_next;
-    s_time_t set_changed;
     struct timer kick;              /* ends the longest wait                */
     struct timer refill;
     bool kick_armed, refill_armed;
