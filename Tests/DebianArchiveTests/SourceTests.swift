@@ -184,6 +184,12 @@ import Testing
         #expect(error?.subject == "xen_1.orig.tar.xz")
         #expect(error?.cause?.contains(Digest.of("new").hex) == true, "\(error?.description ?? "")")
         #expect(error?.cause?.contains(Digest.of("old").hex) == true)
+        // A file that ends too early is given up, and not fetched for ever.
+        try Files.write("ol", to: archive.appending("pool/xen_1.orig.tar.xz"))
+        let short = await #expect(throws: LapwingError.self) {
+            try await store.ensure(items: [StoreItem(wanted)])
+        }
+        #expect(short?.code == "fetch.failed")
         try Files.write("old", to: archive.appending("pool/xen_1.orig.tar.xz"))
         let paths = try await store.ensure(items: [StoreItem(wanted)])
         #expect(try Files.text(try #require(paths[wanted.sha256])) == "old")

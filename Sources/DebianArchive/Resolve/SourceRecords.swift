@@ -11,6 +11,13 @@ public struct SourcePackage: Sendable, Hashable {
     /// The tarballs, sorted by path. Not the `.dsc`: mirrors may lack it, and all it says stands in the signed index.
     public let files: [LockedSource]
 
+    /// Describes one.
+    public init(name: String, version: String, files: [LockedSource]) {
+        self.name = name
+        self.version = version
+        self.files = files
+    }
+
     /// The first two numbers of the upstream version, such as `4.20`: what shares one ABI.
     public var series: String { Self.series(version) }
 

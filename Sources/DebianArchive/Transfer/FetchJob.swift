@@ -14,6 +14,8 @@ struct FetchJob: Sendable {
     var uris: [String]
     /// Attempts in a row on the present URI that brought nothing.
     var attempts = 0
+    /// The most bytes any attempt on the present URI has brought.
+    var reached: Int64 = 0
     /// Why each URI already tried did not serve.
     var refusals: [String] = []
     /// True once every refusal was that the file is not there.

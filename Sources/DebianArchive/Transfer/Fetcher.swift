@@ -76,6 +76,7 @@ struct Fetcher {
         if job.uris.count <= 1 { return nil }
         job.uris.removeFirst()
         job.attempts = 0
+        job.reached = 0
         return job
     }
 
@@ -134,7 +135,11 @@ struct Fetcher {
         }
         return jobs.enumerated().map { index, job in
             var job = job
-            let grown = ((try? Files.status(job.part))?.size ?? 0) > (before[index] ?? 0)
+            // More than ever before, or a file that ends too early would be fetched for ever: to its end, then, since
+            // nothing follows, from the start.
+            let size = (try? Files.status(job.part))?.size ?? 0
+            let grown = size > max(before[index] ?? 0, job.reached)
+            job.reached = max(job.reached, size)
             if case .again(false, _) = ends[index], grown { job.attempts = 0 }
             return (job, ends[index] ?? .again(fromStart: false, "curl said nothing of it"))
         }

@@ -112,7 +112,7 @@ struct HypervisorPlan {
 extension ImageBuilder {
     /// Writes the source the recipe's hypervisor is built from: Debian's, verified and with its patches applied, and
     /// our scheduler added. The directory must be empty or not there.
-    public func writeHypervisorSource(to directory: FilePath) async throws -> HypervisorSource {
+    public func writeHypervisorSource(to directory: FilePath) async throws -> WrittenSource {
         let lock = try await lock()
         guard let plan = try HypervisorPlan(recipe, lock, checkout: settings.source) else {
             throw LapwingError(
@@ -137,7 +137,7 @@ extension ImageBuilder {
         }
         let added = try plan.scheduler.map { try SchedulerFiles($0) }
         try added?.add(to: directory, isDefault: plan.settings.ownScheduler)
-        return HypervisorSource(
+        return WrittenSource(
             directory: directory.string, version: plan.settings.version,
             files: plan.sources.map { .init(name: $0.path, origin: "archive", sha256: $0.sha256) }
                 + (added?.list ?? []).map { .init(name: $0.name, origin: "lapwing", sha256: $0.sha256) })
@@ -145,7 +145,7 @@ extension ImageBuilder {
 }
 
 /// The source of a hypervisor as it was written out.
-public struct HypervisorSource: Sendable, Encodable {
+public struct WrittenSource: Sendable, Encodable {
     /// A file that went into it.
     public struct File: Sendable, Encodable {
         /// Its path: in the archive, or in the source.
