@@ -85,6 +85,9 @@ static unsigned int lapwing_choose(const struct lapwing_unit *lu,
     return cpumask_first(mask);
 }
 
+/* So many busy CPUs are looked at for one to interrupt, from home on. */
+#define LAPWING_VICTIMS 16
+
 /*
  * The busy CPU whose unit is behind lu the furthest in the order of the run
  * queue, if it is far enough to be worth a switch; -1 if there is none.
@@ -94,26 +97,31 @@ static int lapwing_victim(struct lapwing_private *prv, struct lapwing_unit *lu,
 {
     bool boosted = lu->flags & LAPWING_BOOSTED;
     s_time_t worst = lapwing_key(lu) + MICROSECS(lapwing_tune.slice) / 4;
-    int cpu, victim = -1;
+    unsigned int first = cpumask_cycle(lapwing_cpu(lu), ok), cpu = first;
+    unsigned int left = LAPWING_VICTIMS;
+    int victim = -1;
 
-    for_each_cpu ( cpu, ok )
-    {
-        const struct lapwing_pcpu *pc = prv->pcpu[cpu];
-        const struct lapwing_unit *curr = pc->curr;
-        s_time_t key;
+    if ( first >= nr_cpu_ids )
+        return -1;
 
-        if ( !curr || cpumask_test_cpu(cpu, &prv->tickled) ||
-             (!boosted &&
-              now - curr->sched_in < MICROSECS(prv->ratelimit)) )
-            continue;
-        key = lapwing_key(curr) +
-              (((now - curr->start) * curr->inv_weight) >> 16);
-        if ( key > worst )
+    do {
+        const struct lapwing_unit *curr = prv->pcpu[cpu]->curr;
+
+        if ( curr && !cpumask_test_cpu(cpu, &prv->tickled) &&
+             (boosted ||
+              now - curr->sched_in >= MICROSECS(prv->ratelimit)) )
         {
-            worst = key;
-            victim = cpu;
+            s_time_t key = lapwing_key(curr) +
+                           (((now - curr->start) * curr->inv_weight) >> 16);
+
+            if ( key > worst )
+            {
+                worst = key;
+                victim = cpu;
+            }
         }
-    }
+        cpu = cpumask_cycle(cpu, ok);
+    } while ( cpu != first && --left );
 
     return victim;
 }
