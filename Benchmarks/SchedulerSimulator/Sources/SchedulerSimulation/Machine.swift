@@ -139,6 +139,30 @@ public struct Machine: Sendable, Codable {
         return machine
     }
 
+    /// Sets of CPUs worth being confined to: so many cores of each type, with one thread or all.
+    var subsets: [String] {
+        var first: [Int] = []
+        var next = 0
+        for core in cores {
+            first.append(next)
+            next += core.threads
+        }
+        func cpus(_ type: String, _ count: Int, allThreads: Bool) -> [Int] {
+            cores.indices.filter { cores[$0].type == type }.prefix(count)
+                .flatMap { core in (0..<(allThreads ? cores[core].threads : 1)).map { first[core] + $0 } }
+        }
+        let types = coreTypes.keys.sorted()
+        var parts = types.map { type in
+            let count = cores.count { $0.type == type }
+            let steps = (1...max(1, count)).filter { $0 <= 4 || $0 == count }
+            return steps.flatMap { number in [false, true].map { cpus(type, number, allThreads: $0) } }
+        }
+        if parts.count == 2 { parts.append(parts[0].flatMap { a in parts[1].filter { $0.count <= 4 }.map { a + $0 } }) }
+        var seen: Set<[Int]> = []
+        return parts.flatMap { $0 }.map { $0.sorted() }.filter { seen.insert($0).inserted }
+            .map { list in list.map(String.init).joined(separator: ",") }
+    }
+
     /// How many CPUs the machine has.
     public var cpuCount: Int { cores.reduce(0) { $0 + $1.threads } }
 

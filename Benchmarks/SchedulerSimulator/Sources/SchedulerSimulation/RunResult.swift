@@ -154,3 +154,48 @@ public struct RunResult: Sendable, Codable {
         placement = Placement(s)
     }
 }
+
+extension RunResult {
+    /// The mean of runs that differ in their seeds alone; lists that cannot be averaged are those of the first.
+    static func mean(of runs: [RunResult]) -> RunResult {
+        var mean = runs[0]
+        guard runs.count > 1 else { return mean }
+        let count = Double(runs.count)
+        func average(_ value: (RunResult) -> Double) -> Double { runs.reduce(0) { $0 + value($1) } / count }
+        func average(_ value: (RunResult) -> Int) -> Int { Int(average { Double(value($0)) }.rounded()) }
+        func latency(_ which: (RunResult) -> Latency) -> Latency {
+            var one = which(runs[0])
+            one.count = average { which($0).count }
+            one.mean = average { which($0).mean }
+            one.median = average { which($0).median }
+            one.p99 = average { which($0).p99 }
+            one.worst = average { which($0).worst }
+            return one
+        }
+        mean.joules = average(\.joules)
+        mean.watts = average(\.watts)
+        mean.interactive = latency(\.interactive)
+        mean.all = latency(\.all)
+        mean.missedFrames = average(\.missedFrames)
+        mean.frames = average(\.frames)
+        mean.work = average(\.work)
+        mean.throughput = average(\.throughput)
+        mean.migrations = average(\.migrations)
+        mean.coreMigrations = average(\.coreMigrations)
+        mean.coreWakeUps = average(\.coreWakeUps)
+        func parts(_ which: (RunResult) -> [Residency]) -> [Residency] {
+            which(runs[0]).indices.map { index in
+                var one = which(runs[0])[index]
+                one.joules = average { which($0)[index].joules }
+                one.activeJoules = average { which($0)[index].activeJoules }
+                one.megahertz = average { which($0)[index].megahertz }
+                one.wakeUps = average { which($0)[index].wakeUps }
+                for state in one.percent.keys { one.percent[state] = average { which($0)[index].percent[state] ?? 0 } }
+                return one
+            }
+        }
+        mean.cores = parts(\.cores)
+        mean.groups = parts(\.groups)
+        return mean
+    }
+}

@@ -3,8 +3,9 @@
 import CSchedulerImage
 import LapwingCore
 
-/// Which scheduler runs and how it is set: `NAME[:SETTINGS][@BOOT=VALUE,...]`.
+/// Which scheduler runs and how it is set: `NAME[:SETTINGS][@BOOT=VALUE,...][/CPUS]`.
 ///
+/// `credit2/0-3` lets no virtual CPU run elsewhere than on CPUs 0 to 3: what placement alone can gain.
 /// `lapwing:powersave,wait=500` gives Lapwing's runtime parameter `mode=powersave,wait=500`.
 public struct SchedulerSpec: Sendable, Hashable {
     /// As written.
@@ -14,7 +15,7 @@ public struct SchedulerSpec: Sendable, Hashable {
     /// Boot and runtime parameters, in order.
     public var parameters: [(name: String, value: String)] {
         var found: [(String, String)] = []
-        let halves = text.split(separator: "@", maxSplits: 1)
+        let halves = text.prefix { $0 != "/" }.split(separator: "@", maxSplits: 1)
         let words = halves[0].split(separator: ":", maxSplits: 1)
         if words.count > 1 {
             let settings = words[1].split(separator: ",").enumerated().map { index, word in
@@ -34,7 +35,19 @@ public struct SchedulerSpec: Sendable, Hashable {
     /// Reads a specification.
     public init(_ text: String) {
         self.text = text
-        name = String(text.prefix { $0 != ":" && $0 != "@" })
+        name = String(text.prefix { $0 != ":" && $0 != "@" && $0 != "/" })
+    }
+
+    /// The CPUs that may be used, bit by bit; 0 for all.
+    var mask: UInt64 {
+        guard let list = text.split(separator: "/").dropFirst().first else { return 0 }
+        var mask: UInt64 = 0
+        for word in list.split(separator: ",") {
+            let ends = word.split(separator: "-").compactMap { Int($0) }
+            guard let first = ends.first, let last = ends.last, first <= last, last < 64 else { continue }
+            for cpu in first...last { mask |= 1 << UInt64(cpu) }
+        }
+        return mask
     }
 }
 
@@ -212,6 +225,12 @@ public final class Simulation {
             try image.require(
                 image.calls.domain_create(domain.id, UInt32(domain.vcpus), domain.weight, domain.cap, 0),
                 "domain \(domain.name)")
+        }
+        if spec.mask != 0 {
+            for vcpu in vcpus {
+                try image.require(
+                    image.calls.vcpu_affinity(vcpu.domain, vcpu.id, spec.mask, 0), "affinity \(spec.text)")
+            }
         }
         for core in machine.cores.indices { meter.idle(core, state: 0, at: 0) }
         for cpu in cpus.indices {

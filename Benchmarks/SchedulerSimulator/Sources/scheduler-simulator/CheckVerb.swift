@@ -21,14 +21,9 @@ struct CheckVerb: AsyncParsableCommand {
         }
         let machines = try thresholds.limits.map(\.machine).uniqued.flatMap { try data.machines($0) }
         let specs = (["credit2"] + thresholds.limits.map(\.scheduler)).uniqued.map { SchedulerSpec($0) }
-        var all = Comparison(runs: [])
-        for seed in thresholds.seeds {
-            let one = try await Comparison.run(
-                machines: machines, workloads: data.workloads("all"), specs: specs, seed: seed,
-                seconds: thresholds.seconds,
-                image: data.image)
-            all.runs += one.runs
-        }
+        let all = try await Comparison.run(
+            machines: machines, workloads: data.workloads("all"), specs: specs, seeds: thresholds.seeds,
+            seconds: thresholds.seconds, image: data.image)
         for (line, kept) in thresholds.judge(all.medians) { say(line, kept) }
 
         if let machine = machines.first, let workload = try data.workloads("typing-and-browsing").first {

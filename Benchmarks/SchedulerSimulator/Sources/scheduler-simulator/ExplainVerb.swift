@@ -13,7 +13,7 @@ struct ExplainVerb: AsyncParsableCommand {
     @Option(help: "Schedulers, separated by spaces.") var schedulers = "credit2 lapwing:powersave"
     @Option(help: "Machine.") var machine = "laptop-4c8t"
     @Option(help: "Workloads.") var workload = "all"
-    @Option(help: "Seed.") var seed: UInt64 = 1
+    @Option(help: "How many seeds.") var seeds: UInt64 = 4
 
     struct Row: Encodable, Sendable {
         var workload: String
@@ -25,7 +25,8 @@ struct ExplainVerb: AsyncParsableCommand {
     func run() async throws {
         let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
         let comparison = try await Comparison.run(
-            machines: data.machines(machine), workloads: data.workloads(workload), specs: specs, seed: seed,
+            machines: data.machines(machine), workloads: data.workloads(workload), specs: specs,
+            seeds: Array(1...max(1, seeds)),
             image: data.image)
         let rows = comparison.runs.flatMap { run in
             (run.cores + run.groups).map { strip in

@@ -76,7 +76,8 @@ struct Compare: AsyncParsableCommand {
     var machines = "all"
     @Option(help: "Workloads, separated by commas; `all` without the held-out ones, `everything` with them.")
     var workloads = "all"
-    @Option(help: "Seed.") var seed: UInt64 = 1
+    @Option(help: "First seed.") var seed: UInt64 = 1
+    @Option(help: "How many seeds; the table shows means, ratios are those of means.") var seeds: UInt64 = 8
     @Option(help: "Simulated seconds of each run at most.") var seconds: Double?
     @Flag(help: "Compute the oracle's and race-to-idle's energy too.") var bounds = false
     @Option(help: "Write results.json, table.txt and SVG plots into this directory.") var output: String?
@@ -87,7 +88,8 @@ struct Compare: AsyncParsableCommand {
         let workloads = try data.workloads(workloads)
         let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
         let comparison = try await Comparison.run(
-            machines: machines, workloads: workloads, specs: specs, seed: seed, seconds: seconds, image: data.image,
+            machines: machines, workloads: workloads, specs: specs, seeds: Array(seed..<(seed + max(1, seeds))),
+            seconds: seconds, image: data.image,
             withBounds: bounds)
         if let output { try write(comparison, machines, to: FilePath(output)) }
         print(try comparison.listing.render(format), terminator: "")

@@ -14,7 +14,7 @@ struct SensitivityVerb: AsyncParsableCommand {
         "credit2 lapwing:powersave"
     @Option(help: "Machines.") var machines = "laptop-4c8t,laptop-4p8e"
     @Option(help: "Workloads.") var workloads = "all"
-    @Option(help: "Seed.") var seed: UInt64 = 1
+    @Option(help: "How many seeds.") var seeds: UInt64 = 4
 
     struct Row: Encodable, Sendable {
         var change: String
@@ -28,7 +28,7 @@ struct SensitivityVerb: AsyncParsableCommand {
         for change in Sensitivity.allCases {
             let comparison = try await Comparison.run(
                 machines: machines.map(change.apply(to:)), workloads: data.workloads(workloads), specs: specs,
-                seed: seed,
+                seeds: Array(1...max(1, seeds)),
                 image: data.image)
             rows += comparison.medians.filter { $0.scheduler != specs.first?.text }.map {
                 Row(change: change.rawValue, medians: $0)
