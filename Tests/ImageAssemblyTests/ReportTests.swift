@@ -146,6 +146,33 @@ func sampleRun(_ place: ReportPlace, title: String = "unpack") async throws -> R
         #expect(table.contains("bash") && table.contains("-6.6 MiB") && table.contains("+488.2 KiB"))
     }
 
+    @Test func `a hypervisor that was built shows in the manifest, which is read back, and in the difference`() throws {
+        var before = sampleManifest()
+        before.hypervisor = .init(
+            origin: "debian", package: "xen-hypervisor", version: "4.20.2-1", scheduler: "credit2", licence: "/x")
+        var after = before
+        after.hypervisor = .init(
+            origin: "build", package: "xen-hypervisor", version: "4.20.1-1", scheduler: "lapwing",
+            licence: "GPL-2.0-only", debug: false, config: .of("config"), compiler: "gcc 14",
+            sources: [
+                .init(path: "pool/b", size: 2, sha256: .of("b")), .init(path: "pool/a", size: 1, sha256: .of("a")),
+            ], added: [.init(path: "xen/s.c", size: 3, sha256: .of("s"))])
+        let place = try ReportPlace()
+        let file = place.path.appending("x.manifest.json")
+        try Files.write(try after.json(), to: file)
+        let read = try Manifest.load(file)
+        #expect(read == after)
+        #expect(read.hypervisor?.sources?.map(\.path) == ["pool/a", "pool/b"])
+        #expect(read.hypervisor?.series == "4.20")
+        #expect(
+            ManifestDiff(before, after).changes.map { "\($0.name) \($0.before ?? "-") \($0.after ?? "-")" }.filter {
+                !$0.contains(Digest.of("s").short) && !$0.contains(Digest.of("config").short)
+            } == [
+                "hypervisor 4.20.2-1 (debian) 4.20.1-1 (build)", "hypervisor compiler - gcc 14",
+                "scheduler credit2 lapwing",
+            ])
+    }
+
     @Test func `images are compared by the manifests and file lists beside them`() throws {
         let place = try ReportPlace()
         for (name, text) in [("a", "one"), ("b", "two")] {

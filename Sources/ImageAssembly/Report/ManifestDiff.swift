@@ -110,6 +110,13 @@ public struct ManifestDiff: Sendable, Hashable {
             ]
             facts["root hash"] = manifest.verityRootHash.map { String($0.prefix(12)) }
             facts["compiler"] = manifest.compiler
+            if let hypervisor = manifest.hypervisor {
+                facts["hypervisor"] = "\(hypervisor.version) (\(hypervisor.origin))"
+                facts["scheduler"] = hypervisor.scheduler
+                facts["hypervisor configuration"] = hypervisor.config?.short
+                facts["hypervisor compiler"] = hypervisor.compiler
+                for file in hypervisor.added ?? [] { facts[file.path] = file.sha256.short }
+            }
             for (tool, version) in manifest.tools { facts["tool \(tool)"] = version }
             return facts
         }
