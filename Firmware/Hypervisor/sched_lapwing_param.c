@@ -30,7 +30,7 @@ static const struct lapwing_tune lapwing_defaults[LAPWING_MODES] = {
     },
     [LAPWING_BALANCED] = {
         .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-        .settle = 30000, .pack = 130, .small = 30, .big = 90,
+        .settle = 30000, .pack = 6400, .small = 30, .big = 90,
     },
     [LAPWING_PERFORMANCE] = {
         .slice = 6000, .wait = 0, .boost = 3000, .align = 0,
@@ -58,7 +58,7 @@ static const struct {
 enum lapwing_mode __read_mostly lapwing_mode = LAPWING_BALANCED;
 struct lapwing_tune __read_mostly lapwing_tune = {
     .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-    .settle = 30000, .pack = 130, .small = 30, .big = 90,
+    .settle = 30000, .pack = 6400, .small = 30, .big = 90,
 };
 
 DEFINE_SPINLOCK(lapwing_instances_lock);
