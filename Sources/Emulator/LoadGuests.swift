@@ -17,14 +17,16 @@ struct LoadGuest: Sendable, Hashable {
     /// Where the guests' files stand in dom0.
     static let directory = "/run/lapwing-test/guests"
 
-    /// The domain's configuration (xl.cfg(5)). A guest of 192 MiB has room for a kernel with an initrd of 10 MiB.
+    /// The domain's configuration (xl.cfg(5)). A guest of 192 MiB has room for a kernel with an initrd of 10 MiB. The
+    /// kernel hands `SWIFT_ROOT` to the first process: without it Swift's run time looks for itself in `/proc`, which
+    /// nobody has mounted yet, and gives up.
     func configuration(kernel: String) -> String {
         """
         name = "\(name)"
         type = "pv"
         kernel = "\(kernel)"
         ramdisk = "\(Self.directory)/load.cpio"
-        extra = "console=hvc0 quiet panic=1 lapwing.load=\(load)"
+        extra = "console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.load=\(load)"
         memory = 192
         vcpus = \(processors)
         maxvcpus = \(mostProcessors ?? processors)
