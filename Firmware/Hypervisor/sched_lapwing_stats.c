@@ -60,6 +60,10 @@ static void lapwing_cpu_line(struct lapwing_text *t,
 static void lapwing_pool_line(struct lapwing_text *t,
                               const struct lapwing_private *prv)
 {
+    /* Xen's default instance, which no cpupool uses, is no news. */
+    if ( !prv->nr_cpus )
+        return;
+
     lapwing_line(t, snprintf(t->text + t->length, t->size - t->length,
         "pool=%d cpus=%u set=%u queued=%u wakes=%"PRIu64" waits=%"PRIu64
         " expired=%"PRIu64" boosts=%"PRIu64" preempts=%"PRIu64
