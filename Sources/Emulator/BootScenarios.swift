@@ -16,7 +16,7 @@ public enum BootScenarios {
         ScenarioGroup(
             "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
             damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
-        AttendedScenarios.group, FallbackScenarios.group,
+        AttendedScenarios.group, FallbackScenarios.group, SchedulerScenarios.credit2, SchedulerScenarios.lapwing,
     ]
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.

@@ -48,7 +48,11 @@ public struct CheckRunner: Sendable {
     /// The names of all groups and scenarios.
     public static func list(_ groups: [ScenarioGroup] = BootScenarios.groups) -> Listing<Entry> {
         let entries = groups.flatMap { group in
-            [Entry(name: group.name, image: group.kind, summary: "boots " + group.summary)]
+            [
+                Entry(
+                    name: group.name, image: group.kind,
+                    summary: "boots \(group.summary)\(group.onlyByName ? "; only by name" : "")")
+            ]
                 + group.scenarios.filter { $0.kinds.contains(group.kind) }.map {
                     Entry(name: group.fullName($0), image: group.kind, summary: $0.summary)
                 }
@@ -60,8 +64,8 @@ public struct CheckRunner: Sendable {
             ])
     }
 
-    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all when
-    /// none is named. A name that is unknown, or that is of another kind of image, is a usage error.
+    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all but those
+    /// that run only by name when none is named. A name that is unknown, or that is of another kind of image, is a usage error.
     func selected(_ names: [String]) throws -> [ScenarioGroup] {
         for name in names {
             let known = groups.filter { group in
@@ -80,7 +84,7 @@ public struct CheckRunner: Sendable {
         return groups.filter { $0.kind == image.kind }.compactMap { group in
             var group = group
             group.scenarios = group.scenarios.filter { $0.kinds.contains(image.kind) }
-            if names.isEmpty || names.contains(where: group.isNamed) {
+            if names.isEmpty ? !group.onlyByName : names.contains(where: group.isNamed) {
                 return group.suits(image) ? group : nil
             }
             group.scenarios = group.scenarios.filter { names.contains(group.fullName($0)) }

@@ -37,6 +37,19 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(try runner(.disk, slots: 2).selected([]).map(\.name) == all)
     }
 
+    @Test func `what runs only by name runs by name`() throws {
+        var image = try image(.disk, slots: 1)
+        image.expected.scheduler = "lapwing"
+        let runner = CheckRunner(
+            image: image, tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results",
+            accelerator: .tcg, context: .trapping)
+        #expect(try !runner.selected([]).contains { $0.onlyByName })
+        #expect(try runner.selected(["sched.credit2"]).map(\.name) == ["sched.credit2"])
+        #expect(try runner.selected(["sched.lapwing/comparison"]).flatMap(\.scenarios).map(\.name) == ["comparison"])
+        #expect(
+            CheckRunner.list().records.contains { $0.name == "sched.lapwing" && $0.summary.hasSuffix("only by name") })
+    }
+
     @Test func `what needs a slot is left out where there is none`() throws {
         #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk", "boot.passphrase"])
         #expect(

@@ -78,16 +78,16 @@ public struct Manifest: Sendable, Codable, Hashable {
         }
     }
 
-    /// One of our own programs in the image.
-    public struct Program: Sendable, Codable, Hashable {
-        /// Its path in the image.
+    /// A file known by its content: one of our own programs in the image, or a part of the hypervisor's source.
+    public struct File: Sendable, Codable, Hashable {
+        /// Its path, in the image or the archive.
         public var path: String
         /// The length in bytes.
         public var size: Int64
         /// The SHA-256 of the content.
         public var sha256: Digest
 
-        /// Describes a program.
+        /// Describes a file.
         public init(path: String, size: Int64, sha256: Digest) {
             self.path = path
             self.size = size
@@ -114,7 +114,7 @@ public struct Manifest: Sendable, Codable, Hashable {
     /// The versions of the tools that built it, by name.
     public var tools: [String: String]
     /// Our own programs, sorted by path.
-    public var programs: [Program]
+    public var programs: [File]
     /// The version of the compiler that built them.
     public var compiler: String?
     /// The hypervisor; nil in manifests of earlier versions.
@@ -123,7 +123,7 @@ public struct Manifest: Sendable, Codable, Hashable {
     /// Describes an image; the lists are sorted here.
     public init(
         recipe: RecipeIdentity, architecture: String, lock: Digest, sourceDateEpoch: Int64, verityRootHash: String?,
-        outputs: [Output], packages: [Package], tools: [String: String] = [:], programs: [Program] = [],
+        outputs: [Output], packages: [Package], tools: [String: String] = [:], programs: [File] = [],
         compiler: String? = nil, hypervisor: Hypervisor? = nil
     ) {
         self.hypervisor = hypervisor

@@ -5,23 +5,6 @@ public import LapwingCore
 extension Manifest {
     /// The hypervisor of an image.
     public struct Hypervisor: Sendable, Codable, Hashable {
-        /// A file of its source.
-        public struct Source: Sendable, Codable, Hashable {
-            /// Its path in the archive.
-            public var path: String
-            /// The length in bytes.
-            public var size: Int64
-            /// The SHA-256 of the content.
-            public var sha256: Digest
-
-            /// Describes a file.
-            public init(path: String, size: Int64, sha256: Digest) {
-                self.path = path
-                self.size = size
-                self.sha256 = sha256
-            }
-        }
-
         /// `debian` for the package as it is, `build` for its source, built.
         public var origin: String
         /// The binary package it is, or in whose place it was built.
@@ -39,14 +22,15 @@ extension Manifest {
         /// The compiler that built it.
         public var compiler: String?
         /// What it was built from, sorted by path.
-        public var sources: [Source]?
+        public var sources: [Manifest.File]?
         /// The files of our own that were added to the source, sorted by path.
-        public var added: [Source]?
+        public var added: [Manifest.File]?
 
         /// Describes a hypervisor.
         public init(
             origin: String, package: String, version: String, scheduler: String, licence: String, debug: Bool? = nil,
-            config: Digest? = nil, compiler: String? = nil, sources: [Source]? = nil, added: [Source]? = nil
+            config: Digest? = nil, compiler: String? = nil, sources: [Manifest.File]? = nil,
+            added: [Manifest.File]? = nil
         ) {
             self.origin = origin
             self.package = package
