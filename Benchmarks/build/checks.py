@@ -53,16 +53,23 @@ def partitions(path: Path) -> list[dict]:
 
 
 def check_mkosi(path: Path, wanted: list[str], tree: Path, work: Path) -> None:
-    """mkosi moves /boot of the root to the EFI system partition."""
+    """mkosi moves /boot of the root to the EFI system partition; kernel and initrd are sections of one file there."""
     types = {part["type"].upper(): part for part in partitions(path)}
     require(ESP in types and ROOT in types, f"{path.name} lacks the EFI system partition or the root")
     offset = types[ROOT]["start"] * 512
     listing = ["debugfs", "-R", "cat /var/lib/dpkg/status", f"{path}?offset={offset}"]
     installed(subprocess.run(listing, check=True, capture_output=True, text=True).stdout, wanted)
     offset = types[ESP]["start"] * 512
-    boot = output_of(enter(tree, work, "mdir", "-/", "-b", "-i", f"/bench/out/{path.name}@@{offset}"))
-    for part in ("/EFI/BOOT/BOOTX64.EFI", "/vmlinuz", "/initrd", "/xen-4"):
+    image = f"/bench/out/{path.name}@@{offset}"
+    boot = output_of(enter(tree, work, "mdir", "-/", "-b", "-i", image))
+    for part in ("/EFI/BOOT/BOOTX64.EFI", "/vmlinuz", "/EFI/Linux/", "/xen-4"):
         require(part in boot, f"{path.name} has no {part} in the EFI system partition")
+    unified = [line for line in boot.splitlines() if re.fullmatch(r"::/EFI/Linux/\S+\.efi", line)]
+    require(len(unified) == 1, f"{path.name} has {len(unified)} unified kernel images")
+    output_of(enter(tree, work, "mcopy", "-n", "-o", "-i", image, unified[0], "/bench/tmp/unified.efi"))
+    sections = output_of(["objdump", "--section-headers", str(work / "tmp/unified.efi")])
+    for part in (".linux", ".initrd"):
+        require(re.search(rf"\s{re.escape(part)}\s", sections), f"the unified kernel image has no {part}")
 
 
 def check_live(path: Path, wanted: list[str], tree: Path, work: Path) -> None:
