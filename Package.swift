@@ -51,6 +51,7 @@ let package = Package(
             ["CLinux", systemPackage, .product(name: "Subprocess", package: "swift-subprocess")]),
         module("DiskLayout", ["LapwingCore"]),
         module("DeviceConfig", ["LapwingCore", systemPackage]),
+        module("DeviceFacts", ["LapwingCore"]),
         module("ControlProtocol", ["LapwingCore", "CLinux", systemPackage]),
         // Device
         .systemLibrary(name: "CCrypt", path: "Sources/CCrypt"),
@@ -118,6 +119,7 @@ let package = Package(
         tests("SchedulerSimulation", ["LapwingCore", systemPackage]),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),
         tests("ControlProtocol", ["LapwingCore"]),
+        tests("DeviceFacts", ["LapwingCore"]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
