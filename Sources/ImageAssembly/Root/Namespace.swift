@@ -204,9 +204,6 @@ public enum NamespaceEntry {
             case "build-root":
                 let request = try JSONText.decode(RootBuild.Request.self, from: Files.read(file), file: file.string)
                 try await RootBuild(request, context: context).run()
-            case "remove-tree":
-                try Files.removeTree(
-                    FilePath(try JSONText.decode(String.self, from: Files.read(file), file: file.string)))
             default: throw usage
             }
             return 0
