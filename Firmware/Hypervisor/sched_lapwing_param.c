@@ -245,7 +245,11 @@ int lapwing_set_capacity(const char *s)
     unsigned int most = 0;
 
     if ( strlen(s) >= sizeof(lapwing_capacity_text) )
+    {
+        printk(XENLOG_ERR "sched-lapwing-capacity: longer than %zu characters,"
+               " table kept\n", sizeof(lapwing_capacity_text) - 1);
         return -ENOSPC;
+    }
 
     memset(fresh, 0, sizeof(fresh));
     while ( *s )

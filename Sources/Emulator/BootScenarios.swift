@@ -5,24 +5,29 @@ import LapwingCore
 /// The scenarios every image must pass: it boots, and answers for itself from inside of dom0.
 public enum BootScenarios {
     /// All groups, in the order they run.
-    public static let groups: [ScenarioGroup] = [
-        ScenarioGroup(
-            "boot.disk", "the raw image as an NVMe disk", kind: .disk, attachment: .nvme, scenarios: scenarios),
-        ScenarioGroup(
-            "boot.iso-stick", "the ISO written to a USB stick", kind: .iso, attachment: .usbStorage,
-            scenarios: scenarios),
-        ScenarioGroup(
-            "boot.iso-optical", "the ISO in an optical drive", kind: .iso, attachment: .optical, scenarios: scenarios),
-        ScenarioGroup(
-            "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
-            damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
-        AttendedScenarios.group, FallbackScenarios.group, SchedulerScenarios.credit2, SchedulerScenarios.lapwing,
-    ]
+    public static let groups: [ScenarioGroup] =
+        [
+            ScenarioGroup(
+                "boot.disk", "the raw image as an NVMe disk", kind: .disk, attachment: .nvme, scenarios: scenarios),
+            ScenarioGroup(
+                "boot.iso-stick", "the ISO written to a USB stick", kind: .iso, attachment: .usbStorage,
+                scenarios: scenarios),
+            ScenarioGroup(
+                "boot.iso-optical", "the ISO in an optical drive", kind: .iso, attachment: .optical,
+                scenarios: scenarios),
+            ScenarioGroup(
+                "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
+                damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
+            AttendedScenarios.group, FallbackScenarios.group,
+        ] + SchedulerScenarios.groups
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.
     private static let scenarios: [Scenario] = [
         units, hypervisor, root, programs, daemon, state, entry, machineIdentity, passwords, sockets, console, reboot,
     ]
+
+    /// What is said when Xen fell back to another scheduler than the one it was told to use.
+    static let unknownScheduler = "Xen must know the scheduler it is told to use."
 
     static let hypervisor = Scenario(
         "hypervisor", "xl info answers and names the Xen version of the manifest"
@@ -36,9 +41,12 @@ public enum BootScenarios {
                 seen: version)
         }
         if let expected = guest.image.expected.scheduler {
-            // A name that Xen does not know makes it fall back without an error; what it took stands in its log. The
-            // log in memory loses its beginning in time, the serial console keeps it.
+            // A name that Xen does not know makes it fall back without an error; that and what it took stand in its
+            // log. The log in memory loses its beginning in time, the serial console keeps it.
             let log = try await guest.expect("xl", "dmesg")
+            if let name = Facts.unknownScheduler(log) ?? Facts.unknownScheduler(guest.console) {
+                throw CheckFailure.error(unknownScheduler, seen: name)
+            }
             let running = try guest.unwrap(
                 Facts.scheduler(log) ?? Facts.scheduler(guest.console), "Xen must say which scheduler it uses.")
             try guest.require(running == expected, "The scheduler must be \(expected).", seen: running)

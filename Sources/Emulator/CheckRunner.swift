@@ -81,9 +81,16 @@ public struct CheckRunner: Sendable {
                     "check.other-image", exit: .usage, "The scenario is for another kind of image.", subject: name)
             }
         }
-        return groups.filter { $0.kind == image.kind }.compactMap { group in
+        return try groups.filter { $0.kind == image.kind }.compactMap { group in
             var group = group
             group.scenarios = group.scenarios.filter { $0.kinds.contains(image.kind) }
+            if names.contains(where: group.isNamed), group.boot.debugHypervisor, !image.hasDebugHypervisor {
+                throw LapwingError(
+                    "check.no-debug-hypervisor", exit: .usage, "The group needs a hypervisor with assertions.",
+                    subject: group.name,
+                    hint: "Build it with \"lapwing build RECIPE --step hypervisor.debug\" and name its xen.efi as "
+                        + "--debug-hypervisor.")
+            }
             if names.isEmpty ? !group.onlyByName : names.contains(where: group.isNamed) {
                 return group.suits(image) ? group : nil
             }

@@ -49,6 +49,16 @@ enum Facts {
         return nil
     }
 
+    /// The name `sched=` gave that Xen does not know: it says `Could not find scheduler: NAME` and takes the one it was
+    /// configured with (Xen, common/sched/core.c).
+    static func unknownScheduler(_ log: String) -> String? {
+        let mark = "Could not find scheduler: "
+        for line in log.split(whereSeparator: \.isNewline).reversed() {
+            if let found = line.firstRange(of: mark) { return String(line[found.upperBound...]).trimmed }
+        }
+        return nil
+    }
+
     /// The local ports in state LISTEN of `/proc/net/tcp` or `tcp6` (kernel, Documentation/networking/proc_net_tcp.rst).
     static func listeningPorts(_ text: String) -> Set<Int> {
         var ports: Set<Int> = []
@@ -94,15 +104,36 @@ enum Facts {
         return nil
     }
 
+    /// True when Xen says at its start that it was built with its assertions: `... debug=y ...` behind its version
+    /// (Xen, common/kernel.c and drivers/char/console.c).
+    static func isDebugBuild(_ log: String) -> Bool {
+        log.split(whereSeparator: \.isNewline).contains { $0.contains("Xen version ") && $0.contains(" debug=y") }
+    }
+
+    /// The capacity of each processor in our scheduler's counters: a line each, words `key=value` (docs/scheduler.md).
+    static func capacities(_ text: String) -> [Int: Int] {
+        var capacities: [Int: Int] = [:]
+        for line in text.split(whereSeparator: \.isNewline) {
+            var words: [Substring: Int] = [:]
+            for word in line.split(separator: " ") {
+                let parts = word.split(separator: "=", maxSplits: 1)
+                if parts.count == 2, let value = Int(parts[1]) { words[parts[0]] = value }
+            }
+            if let cpu = words["cpu"], let capacity = words["capacity"] { capacities[cpu] = capacity }
+        }
+        return capacities
+    }
+
     /// One decimal.
     static func tenths(_ value: Double) -> String {
         let tenths = Int((value * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
     }
 
-    /// What a crash of the kernel or of Xen prints.
+    /// What a crash of the kernel or of Xen prints, and what a Xen with assertions says of one that does not hold.
     static let crashMarks = [
-        "Kernel panic", "BUG: ", "Oops: ", "Call Trace:", "Xen BUG at", "Panic on CPU", "(XEN) Xen call trace",
+        "Kernel panic", "BUG: ", "Oops: ", "Call Trace:", "Xen BUG at", "Xen WARN at", "Panic on CPU",
+        "Xen call trace:", "Assertion '",
     ]
 
     /// Seconds for a person, one decimal.

@@ -76,11 +76,13 @@ public struct CheckedImage: Sendable {
     public var slots: [Slot]
     /// What the booted system must say of itself.
     public var expected: Expectations
+    /// True when a test boot file can have the same Xen with its assertions.
+    public var hasDebugHypervisor: Bool
 
     /// Describes an image.
     public init(
         path: FilePath, kind: Kind, architecture: Machine.Architecture = .x86_64, bootFileSystem: Extent,
-        bootFile: String, slots: [Slot], expected: Expectations,
+        bootFile: String, slots: [Slot], expected: Expectations, hasDebugHypervisor: Bool = false,
         testBootFile: @escaping @Sendable (BootChange) throws -> FilePath
     ) {
         self.path = path
@@ -91,6 +93,7 @@ public struct CheckedImage: Sendable {
         self.testBootFile = testBootFile
         self.slots = slots
         self.expected = expected
+        self.hasDebugHypervisor = hasDebugHypervisor
     }
 
     /// What the booted system must say of itself, from the manifest.
@@ -137,11 +140,16 @@ public struct BootChange: Sendable, Hashable {
     public var xenOptions: [String]
     /// The version the boot file says it is, which decides which entry is started first; nil for its own.
     public var version: String?
+    /// True to start the Xen with assertions instead of the image's own.
+    public var debugHypervisor: Bool
 
     /// Describes a change; nothing unless told.
-    public init(kernelOptions: [String] = [], xenOptions: [String] = [], version: String? = nil) {
+    public init(
+        kernelOptions: [String] = [], xenOptions: [String] = [], version: String? = nil, debugHypervisor: Bool = false
+    ) {
         self.kernelOptions = kernelOptions
         self.xenOptions = xenOptions
         self.version = version
+        self.debugHypervisor = debugHypervisor
     }
 }

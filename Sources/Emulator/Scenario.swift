@@ -114,6 +114,7 @@ public struct ScenarioGroup: Sendable {
     func suits(_ image: CheckedImage) -> Bool {
         // Our scheduler is in images that have it, and only there something to be compared with it.
         if scheduler != nil && image.expected.scheduler != "lapwing" { return false }
+        if boot.debugHypervisor && !image.hasDebugHypervisor { return false }
         return switch damage {
         case .none: true
         case .rootBit: !image.slots.isEmpty

@@ -70,7 +70,8 @@ public enum Load: String, Sendable, CaseIterable {
     func run() -> Never {
         let timers = timers
         var next = timers.map { Self.now + $0.period }
-        var (done, said) = (0, Self.now)
+        // The first word comes after a second.
+        var (done, said) = (0, Self.now - 4_000_000_000)
         while true {
             if let index = next.indices.min(by: { next[$0] < next[$1] }) {
                 Self.sleep(until: next[index])

@@ -43,6 +43,8 @@ public struct HypervisorRecord: Sendable, Hashable, Codable {
 public enum BuildStep {
     /// The step's name.
     public static let stepID: StepID = "hypervisor.build"
+    /// The name of the step that builds the same hypervisor with its assertions, for tests. No image needs it.
+    public static let debugID: StepID = "hypervisor.debug"
     /// The EFI application, with its debug sections.
     public static let efi = "xen.efi"
     /// The configuration.
@@ -51,8 +53,12 @@ public enum BuildStep {
     public static let record = "hypervisor.json"
 
     /// The step.
-    /// - Parameter scheduler: the directory of our scheduler; nil to build Debian's source as it is.
-    public static func step(_ settings: HypervisorSettings, scheduler: FilePath?) throws -> Step {
+    /// - Parameters:
+    ///   - scheduler: the directory of our scheduler; nil to build Debian's source as it is.
+    ///   - id: its name, `debugID` for a second one beside the image's.
+    public static func step(
+        _ settings: HypervisorSettings, scheduler: FilePath?, id: StepID = BuildStep.stepID
+    ) throws -> Step {
         guard let target = HypervisorTarget(rawValue: settings.target) else {
             throw LapwingError(
                 "hypervisor.architecture", exit: .badInput, "The hypervisor cannot be built for this architecture.",
@@ -65,7 +71,8 @@ public enum BuildStep {
         if let scheduler { inputs["scheduler"] = .tree(scheduler) }
         let added = try scheduler.map { try SchedulerFiles($0) }
         return Step(
-            stepID, title: "build the hypervisor \(settings.version)", version: 2, inputs: inputs
+            id, title: "build the hypervisor \(settings.version)\(settings.debug ? " with assertions" : "")",
+            version: 2, inputs: inputs
         ) { run in
             let work = Workshop(run: run, compiler: ToolsTree(try run.input("compiler")), target: target)
             try await work.prepare(source: try run.input("source").appending(SourceStep.directory))

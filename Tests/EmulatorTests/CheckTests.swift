@@ -50,6 +50,22 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
             CheckRunner.list().records.contains { $0.name == "sched.lapwing" && $0.summary.hasSuffix("only by name") })
     }
 
+    @Test func `a group that needs assertions runs only where such a hypervisor is`() throws {
+        var image = try image(.disk, slots: 1)
+        image.expected.scheduler = "lapwing"
+        func runner(_ image: CheckedImage) -> CheckRunner {
+            CheckRunner(
+                image: image, tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results",
+                accelerator: .tcg, context: .trapping)
+        }
+        #expect(try !runner(image).selected([]).contains { $0.boot.debugHypervisor })
+        let error = #expect(throws: LapwingError.self) { try runner(image).selected(["sched.debug"]) }
+        #expect(error?.code == "check.no-debug-hypervisor")
+        #expect(error?.exit == .usage)
+        image.hasDebugHypervisor = true
+        #expect(try runner(image).selected(["sched.debug"]).map(\.name) == ["sched.debug"])
+    }
+
     @Test func `what needs a slot is left out where there is none`() throws {
         #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk", "boot.passphrase"])
         #expect(

@@ -63,6 +63,36 @@ import Testing
     @Test(arguments: ["", "Using scheduler: ", "Using scheduler: )(", "scheduler: x (y)"])
     func `a log without a scheduler names none`(log: String) { #expect(Facts.scheduler(log) == nil) }
 
+    @Test(
+        arguments: [
+            ("(XEN) Could not find scheduler: lapwin\n(XEN) Using 'X' (lapwing)\n", "lapwin"),
+            ("(XEN) [    0.4] Could not find scheduler: a b \r\n", "a b"),
+            ("(XEN) Using scheduler: X (credit2)\n", nil),
+        ] as [(String, String?)])
+    func `a scheduler that Xen does not know is named`(log: String, name: String?) {
+        #expect(Facts.unknownScheduler(log) == name)
+    }
+
+    @Test func `a build with assertions is told from one without`() {
+        #expect(Facts.isDebugBuild("(XEN) Xen version 4.20.3 (Lapwing@localhost) (gcc) debug=y Thu Jan  1\n"))
+        #expect(!Facts.isDebugBuild("(XEN) Xen version 4.20.3 (Lapwing@localhost) (gcc) debug=n Thu Jan  1\n"))
+        #expect(!Facts.isDebugBuild("command line: debug=y\n(XEN) Xen version 4.20.3\n"))
+    }
+
+    @Test func `the capacity of each processor is read from the scheduler's counters`() {
+        let text = "cpu=0 pool=0 capacity=1024 idle=1\ncpu=3 pool=1 core=3 capacity=400 x\n\ncpu=4 idle=0\n"
+        #expect(Facts.capacities(text) == [0: 1024, 3: 400])
+    }
+
+    @Test(arguments: [
+        "(XEN) Assertion 'spin_is_locked(&prv->lock)' failed at common/sched/sched_lapwing.c:100",
+        "(XEN) [   52.1] Xen WARN at common/sched/core.c:1", "(XEN) Xen BUG at common/sched/core.c:1",
+        "(XEN) [  1.0] Xen call trace:", "(XEN) Panic on CPU 2:", "[    3.1] Kernel panic - not syncing",
+    ])
+    func `what a crash prints is known`(line: String) {
+        #expect(Facts.crashMarks.contains { line.contains($0) })
+    }
+
     @Test func `fields keep colons of their values`() {
         let fields = Facts.fields("host : dom0\nxen_caps  : xen-3.0-x86_64 hvm-3.0\ntime: 12:30:01\nno field\n")
         #expect(fields["xen_caps"] == "xen-3.0-x86_64 hvm-3.0")

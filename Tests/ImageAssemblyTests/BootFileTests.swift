@@ -80,6 +80,17 @@ func smallProgram() -> [UInt8] {
         #expect(parts.osRelease == "ID=lapwing\n")
     }
 
+    @Test func `another hypervisor takes the place of the image's, and nothing else changes`() throws {
+        let bytes = try file().assembled()
+        var other = smallProgram()
+        other[0x1e0] ^= 0xff
+        let changed = try BootFile.rewritten(
+            efi: bytes, subject: "x", xen: try PEImage(other, subject: "debug.efi"))
+        let parts = try BootFile(reading: changed, subject: "x")
+        #expect(parts.xen.content(".text") == other[0x1e0..<0x1f0].map { $0 })
+        #expect(try BootFile.rewritten(efi: changed, subject: "x", xen: try file().xen) == bytes)
+    }
+
     @Test(arguments: ["two words", "line\nbreak", "", "tab\t"])
     func `an option that would become two is refused`(word: String) {
         #expect {

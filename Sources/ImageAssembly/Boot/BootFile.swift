@@ -108,11 +108,11 @@ public struct BootFile: Sendable {
     }
 
     /// The same system started otherwise: with one more cpio archive behind the initrd and more options, and under
-    /// another version where one is given. The kernel, Xen and the first archive stay as they are; an uncompressed
-    /// archive must be padded to 4 bytes. A version is a plain word.
+    /// another version where one is given. The kernel and the first archive stay as they are, and so does Xen unless
+    /// another one is given; an uncompressed archive must be padded to 4 bytes. A version is a plain word.
     public static func rewritten(
         efi: [UInt8], subject: String, appendInitrd: [UInt8] = [], appendKernelOptions: [String] = [],
-        appendXenOptions: [String] = [], version: String? = nil
+        appendXenOptions: [String] = [], version: String? = nil, xen: PEImage? = nil
     ) throws -> [UInt8] {
         var file = try BootFile(reading: efi, subject: subject)
         // The kernel skips zeros between archives; a compressed one may end anywhere.
@@ -120,6 +120,7 @@ public struct BootFile: Sendable {
         file.initrd += appendInitrd
         file.options.kernel += appendKernelOptions
         file.options.xen += appendXenOptions
+        if let xen { file.xen = xen }
         if let version {
             // What the boot loader orders entries by (Boot Loader Specification, Type 2).
             let keys = ["VERSION=", "VERSION_ID=", "IMAGE_VERSION="]

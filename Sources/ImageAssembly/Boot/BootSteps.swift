@@ -72,13 +72,7 @@ public enum BootSteps {
                 }
             try Files.write(bytes, to: full)
             let xen = run.output.appending("xen.efi")
-            try await run.context.runner.require(
-                tools.command(
-                    Command(
-                        "objcopy", ["--strip-debug", full.string, xen.string],
-                        // The linker's time stamp in the header is kept by objcopy only with this set.
-                        environment: ["SOURCE_DATE_EPOCH": "0"]),
-                    reads: [full], writes: [run.output]))
+            try await run.context.runner.require(stripping(full, to: xen, tools))
             let kernel = try InitrdTree.kernelRelease(source)
             try Files.write(
                 try reader.bytes(try only(source, "boot", "vmlinuz-\(kernel)", "dom0 kernel")),
@@ -97,6 +91,16 @@ public enum BootSteps {
             }
             run.metric("xenBytes", Double(try DiskSteps.bytes(xen)))
         }
+    }
+
+    /// The command that takes Xen's debug sections off.
+    public static func stripping(_ xen: FilePath, to result: FilePath, _ tools: ToolsTree) -> Command {
+        tools.command(
+            Command(
+                "objcopy", ["--strip-debug", xen.string, result.string],
+                // The linker's time stamp in the header is kept by objcopy only with this set.
+                environment: ["SOURCE_DATE_EPOCH": "0"]),
+            reads: [xen], writes: [result.removingLastComponent()])
     }
 
     /// Puts a boot file together.

@@ -101,10 +101,14 @@ struct HypervisorPlan {
             ownScheduler: recipe.hypervisor.scheduler == .lapwing)
     }
 
+    /// The image's own hypervisor, and the same with assertions, which nothing asks for but tests.
     func steps(_ lock: Lock, store: PackageStore) throws -> [Step] {
-        [
+        var checked = settings
+        checked.debug = true
+        return [
             CompilerTree.step(lock, store: store), try SourceStep.step(sources, store: store),
             try BuildStep.step(settings, scheduler: scheduler),
+            try BuildStep.step(checked, scheduler: scheduler, id: BuildStep.debugID),
         ]
     }
 }

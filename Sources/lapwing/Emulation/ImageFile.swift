@@ -41,7 +41,10 @@ struct ImageFile {
     private var architecture: DiskArchitecture { manifest.architecture == "arm64" ? .arm64 : .amd64 }
 
     /// The image with a boot file of its own for the throw-away copy, which is written into `work`.
-    func prepared(agent: FilePath, tools: ToolsTree, work: FilePath, context: Context) async throws -> CheckedImage {
+    /// - Parameter debugHypervisor: the same Xen built with its assertions (`xen.efi`), for the groups that want it.
+    func prepared(
+        agent: FilePath, tools: ToolsTree, work: FilePath, debugHypervisor: FilePath?, context: Context
+    ) async throws -> CheckedImage {
         guard let esp = table.esp else {
             throw LapwingError("image.no-esp", exit: .badInput, "The image has no EFI partition.", subject: path.string)
         }
@@ -58,19 +61,28 @@ struct ImageFile {
             throw LapwingError(
                 "image.no-root-hash", exit: .badInput, "The manifest names no root hash.", subject: path.string)
         }
+        var debug: PEImage?
+        if let debugHypervisor {
+            let stripped = work.appending("debug-xen.efi")
+            try await context.runner.require(
+                BootSteps.stripping(debugHypervisor, to: stripped, tools),
+                "The hypervisor with assertions is no program.")
+            debug = try PEImage(try Files.read(stripped), subject: debugHypervisor.string)
+        }
         return CheckedImage(
             path: path, kind: kind, architecture: architecture == .arm64 ? .arm64 : .x86_64,
             bootFileSystem: .init(offset: esp.offset, size: esp.size), bootFile: name, slots: slots,
             expected: .init(
                 rootHash: hash, xenVersion: xenVersion, scheduler: manifest.hypervisor?.scheduler,
                 programVersion: LapwingVersion.text,
-                accountsWithPassword: [], stateUnlock: try stateUnlock(shipped))
-        ) { change in
+                accountsWithPassword: [], stateUnlock: try stateUnlock(shipped)), hasDebugHypervisor: debug != nil
+        ) { [debug] change in
             let test = work.appending("test.efi")
             let rewritten = try BootFile.rewritten(
                 efi: efi, subject: path.string, appendInitrd: cpio,
                 appendKernelOptions: AgentPayload.commandLine + change.kernelOptions,
-                appendXenOptions: change.xenOptions, version: change.version)
+                appendXenOptions: change.xenOptions, version: change.version,
+                xen: change.debugHypervisor ? debug : nil)
             try Files.write(rewritten, to: test)
             return test
         }

@@ -68,6 +68,12 @@ struct Check: AsyncParsableCommand {
     @Option(help: "The test agent (default: lapwing-agent beside this program).", completion: .file())
     var agent: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The same Xen with its assertions, xen.efi of the build step hypervisor.debug: adds the groups that run on it.",
+            valueName: "file"), completion: .file())
+    var debugHypervisor: String?
+
     @OptionGroup var emulator: EmulatorOptions
     @OptionGroup var output: OutputOptions
 
@@ -91,7 +97,9 @@ struct Check: AsyncParsableCommand {
             let work = directory.appending("work.\(file.kind.rawValue)")
             try Files.makeDirectory(work)
             defer { try? Files.removeTree(work) }
-            let image = try await file.prepared(agent: agent, tools: tree, work: work, context: context)
+            let image = try await file.prepared(
+                agent: agent, tools: tree, work: work,
+                debugHypervisor: debugHypervisor.map { base.pushing(FilePath($0)) }, context: context)
             var runner = CheckRunner(
                 image: image, tools: tools, results: directory, accelerator: try await emulator.choose(tools, context),
                 context: context)
