@@ -12,14 +12,15 @@ enum SchedulerScenarios {
     /// Runs first; what it counts is kept for `lapwing`.
     private static let credit2 = ScenarioGroup(
         "sched.credit2", "the raw image on four processors, with Xen's credit2", kind: .disk, attachment: .nvme,
-        boot: BootChange(xenOptions: ["sched=credit2"]), scheduler: "credit2", change: machine,
+        boot: BootChange(xenOptions: ["sched=credit2"]), stateUnlock: "none", scheduler: "credit2", change: machine,
         scenarios: [BootScenarios.units, BootScenarios.hypervisor, ToolScenarios.guests(mix), capture],
         onlyByName: true)
 
     /// Our scheduler, and the tools that know nothing of it.
     private static let lapwing = ScenarioGroup(
         "sched.lapwing", "the raw image on four processors, with the power-aware scheduler", kind: .disk,
-        attachment: .nvme, boot: BootChange(xenOptions: ["sched=lapwing"]), scheduler: "lapwing", change: machine,
+        attachment: .nvme, boot: BootChange(xenOptions: ["sched=lapwing"]), stateUnlock: "none", scheduler: "lapwing",
+        change: machine,
         scenarios: [
             BootScenarios.units, BootScenarios.hypervisor, ParameterScenarios.parameters, ToolScenarios.guests(mix),
             capture, comparison, ToolScenarios.listings(mix), ToolScenarios.weights(mix[1]), BootScenarios.console,
@@ -29,7 +30,7 @@ enum SchedulerScenarios {
     private static let debug = ScenarioGroup(
         "sched.debug", "the raw image on four processors, with a hypervisor that has its assertions", kind: .disk,
         attachment: .nvme, boot: BootChange(xenOptions: ["sched=lapwing"], debugHypervisor: true),
-        scheduler: "lapwing", change: machine,
+        stateUnlock: "none", scheduler: "lapwing", change: machine,
         scenarios: [BootScenarios.units, BootScenarios.hypervisor, assertions, ParameterScenarios.capacities]
             + ToolScenarios.all + [StressScenarios.stress, BootScenarios.console], onlyByName: true)
 
@@ -38,7 +39,8 @@ enum SchedulerScenarios {
 
     private static let unknownName = ScenarioGroup(
         "sched.unknown-name", "the raw image with sched= and a name that Xen does not know", kind: .disk,
-        attachment: .nvme, boot: BootChange(xenOptions: ["sched=\(wrongName)"]), scheduler: "lapwing",
+        attachment: .nvme, boot: BootChange(xenOptions: ["sched=\(wrongName)"]), stateUnlock: "none",
+        scheduler: "lapwing",
         scenarios: [BootScenarios.units, noticed], onlyByName: true)
 
     private static let processors = 4
