@@ -201,6 +201,12 @@ static inline s_time_t lapwing_key(const struct lapwing_unit *lu)
     return lu->vtime - (lu->flags & LAPWING_BOOSTED ? LAPWING_BOOST_LEAD : 0);
 }
 
+static inline bool lapwing_before(const struct lapwing_unit *a,
+                                  const struct lapwing_unit *b)
+{
+    return lapwing_key(a) < lapwing_key(b);
+}
+
 /* The end of a wait or a slice, moved to the grid of the mode. */
 static inline s_time_t lapwing_align(const struct lapwing_tune *tune,
                                      s_time_t at)
@@ -258,7 +264,7 @@ void lapwing_set_cap(struct lapwing_private *prv, struct lapwing_dom *ld,
 unsigned int lapwing_probe_capacity(void);
 bool lapwing_hand_over(struct scheduler *ops, int *rc);
 
-/* Run queue (sched_lapwing.c). */
+/* Run queue (sched_lapwing_queue.c). */
 void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
                      s_time_t now);
 void lapwing_dequeue(struct lapwing_private *prv, struct lapwing_unit *lu);

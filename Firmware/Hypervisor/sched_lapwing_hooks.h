@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lapwing: the hooks that sched_lapwing.c has for the registration.
+ * Lapwing: the hooks of the hot path and the timers, for the registration.
  */
 #ifndef XEN_SCHED_LAPWING_HOOKS_H
 #define XEN_SCHED_LAPWING_HOOKS_H

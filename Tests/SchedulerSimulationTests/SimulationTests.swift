@@ -49,6 +49,31 @@ import Testing
     }
 }
 
+@Suite struct ListTests {
+    @Test func `schedulers are separated by spaces because their settings have commas`() throws {
+        let specs = try SchedulerSpec.list("credit2 lapwing:balanced,wait=200@timer_slop=200000 credit2/0,2")
+        #expect(specs.map(\.name) == ["credit2", "lapwing", "credit2"])
+        #expect(specs.last?.mask == 0b101)
+    }
+
+    @Test(arguments: ["credit2,lapwing:powersave", "credit2,lapwing", ":powersave", "", " "])
+    func `a list of schedulers that is none is a usage error that says how to write it`(_ text: String) throws {
+        let error = #expect(throws: LapwingError.self) { try SchedulerSpec.list(text) }
+        #expect(error?.exit == .usage)
+        #expect(error?.hint != nil)
+    }
+
+    @Test func `every other list is separated by spaces too`() throws {
+        #expect(try WordList.split("laptop-4c8t arm-2b4l", of: "machines") == ["laptop-4c8t", "arm-2b4l"])
+        #expect(try WordList.cpuCounts("2 64") == [2, 64])
+        let error = #expect(throws: LapwingError.self) { try WordList.split("a,b", of: "machines") }
+        #expect(error?.hint?.contains("'a b'") == true)
+        for text in ["", "0", "65", "two", "2,4"] {
+            #expect(throws: LapwingError.self) { try WordList.cpuCounts(text) }
+        }
+    }
+}
+
 @Suite struct TraceTests {
     /// A record of `struct t_rec`: header, time stamp, words.
     static func record(_ event: UInt32, _ cycles: UInt64?, _ words: [UInt32]) -> [UInt8] {

@@ -57,10 +57,11 @@ public struct DecisionCost: Sendable, Codable {
         schedule: Double, wake: Double
     ) {
         let image = try SchedulerImage(path: path)
-        try image.setParameter("sched", spec.name)
+        try image.choose(spec.name)
         for (name, value) in spec.parameters { try image.setParameter(name, value) }
         let topology = (0..<cpus).map { sim_topology(core: UInt32($0 / 2), package: 0) }
         try image.require(image.calls.boot(topology, UInt32(cpus), UInt32(seed), 0, 1), "boot")
+        try image.requireScheduler(spec.name)
         var vcpus: [(UInt32, UInt32)] = []
         for domain in 0..<UInt32(max(2, cpus * 3 / 8)) {
             try image.require(image.calls.domain_create(domain, 4, 256, 0, 0), "domain")

@@ -41,6 +41,22 @@ final class SchedulerImage {
         return text.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
     }
 
+    /// Gives `sched=`. Xen refuses a name that is too long; one it has not shows only after boot.
+    func choose(_ scheduler: String) throws {
+        guard calls.parameter_set("sched", scheduler) >= 0 else { throw unknown(scheduler) }
+    }
+
+    /// Throws unless Xen has booted with the scheduler that was chosen.
+    func requireScheduler(_ name: String) throws {
+        guard calls.scheduler().map({ String(cString: $0) }) == name else { throw unknown(name) }
+    }
+
+    private func unknown(_ scheduler: String) -> LapwingError {
+        LapwingError(
+            "no-scheduler", exit: .usage, "there is no scheduler of this name", subject: scheduler,
+            hint: "there are credit, credit2 and lapwing (unless --scheduler-source leaves it out)")
+    }
+
     func setParameter(_ name: String, _ value: String) throws {
         try require(calls.parameter_set(name, value), "parameter \(name)=\(value)")
     }

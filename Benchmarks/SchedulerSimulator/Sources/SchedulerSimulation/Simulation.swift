@@ -200,7 +200,7 @@ public final class Simulation {
     }
 
     private func boot(coreOfCPU: [Int], recording: Bool, measuring: Bool) throws {
-        try image.setParameter("sched", spec.name)
+        try image.choose(spec.name)
         for (name, value) in spec.parameters { try image.setParameter(name, value) }
         let topology = coreOfCPU.map { core in
             sim_topology(core: UInt32(core), package: UInt32(machine.cores[core].package ?? 0))
@@ -210,12 +210,7 @@ public final class Simulation {
                 topology, UInt32(topology.count), UInt32(truncatingIfNeeded: seed), recording ? 1 : 0, measuring ? 1 : 0
             ),
             "boot")
-        guard image.calls.scheduler().map({ String(cString: $0) }) == spec.name else {
-            throw LapwingError(
-                "no-scheduler", exit: .usage, "there is no scheduler \(spec.name)",
-                cause: String(image.console.suffix(500)),
-                hint: "with Lapwing's own, name its source directory with --scheduler-source")
-        }
+        try image.requireScheduler(spec.name)
         // What the daemon does on a machine whose cores differ.
         if image.parameter("sched-lapwing-capacity") != nil, spec.name == "lapwing", Set(machine.capacities).count > 1 {
             let table = machine.capacities.enumerated().map { "\($0.offset):\($0.element)" }

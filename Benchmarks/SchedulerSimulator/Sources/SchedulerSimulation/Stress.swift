@@ -38,12 +38,13 @@ public final class Stress {
         name = scheduler.name
         random = SeededRandom(seed, 77)
         poolOf = Array(repeating: 0, count: cpus)
-        try image.setParameter("sched", scheduler.name)
+        try image.choose(scheduler.name)
         for (name, value) in scheduler.parameters { try image.setParameter(name, value) }
         let topology = (0..<cpus).map {
             sim_topology(core: UInt32($0 / 2), package: cpus >= 16 ? UInt32($0 * 2 / cpus) : 0)
         }
         try image.require(image.calls.boot(topology, UInt32(cpus), UInt32(truncatingIfNeeded: seed), 1, 0), "boot")
+        try image.requireScheduler(scheduler.name)
         try createDomain(0)
     }
 

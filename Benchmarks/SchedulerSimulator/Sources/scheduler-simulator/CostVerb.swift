@@ -13,13 +13,13 @@ struct CostVerb: ParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: "Schedulers, separated by spaces; the first is the base.")
     var schedulers = "credit2 lapwing:powersave lapwing:balanced lapwing:performance"
-    @Option(help: "Numbers of CPUs, separated by commas.") var cpus = "2,4,8,16,32,64"
+    @Option(help: "Numbers of CPUs, separated by spaces.") var cpus = "2 4 8 16 32 64"
     @Option(help: "Print this format: table or json.") var format: ListingFormat = .table
 
     func run() throws {
         let costs = try DecisionCost.measure(
-            specs: schedulers.split(separator: " ").map { SchedulerSpec(String($0)) },
-            cpus: cpus.split(separator: ",").compactMap { Int($0) }, image: data.image)
+            specs: SchedulerSpec.list(schedulers),
+            cpus: WordList.cpuCounts(cpus), image: data.image)
         print(try DecisionCost.listing(costs).render(format), terminator: "")
     }
 }

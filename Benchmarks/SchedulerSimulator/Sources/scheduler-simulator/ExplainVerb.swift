@@ -12,7 +12,7 @@ struct ExplainVerb: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: "Schedulers, separated by spaces.") var schedulers = "credit2 lapwing:powersave"
     @Option(help: "Machine.") var machine = "laptop-4c8t"
-    @Option(help: "Workloads.") var workload = "all"
+    @Option(help: "Workloads, separated by spaces.") var workload = "all"
     @Option(help: "How many seeds.") var seeds: UInt64 = 4
 
     struct Row: Encodable, Sendable {
@@ -23,7 +23,7 @@ struct ExplainVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
+        let specs = try SchedulerSpec.list(schedulers)
         let comparison = try await Comparison.run(
             machines: data.machines(machine), workloads: data.workloads(workload), specs: specs,
             seeds: Array(1...max(1, seeds)),

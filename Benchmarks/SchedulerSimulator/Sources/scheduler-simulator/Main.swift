@@ -61,7 +61,16 @@ struct DataOptions: ParsableArguments {
                 directory.appending($0)
             }
         }
-        return names.split(separator: ",").map { directory.appending("\($0).json") }
+        return try WordList.split(names, of: folder.lowercased()).map { name in
+            let file = directory.appending("\(name).json")
+            let known = try Files.names(in: directory).filter { $0.hasSuffix(".json") }.map { $0.dropLast(5) }.sorted()
+            guard known.contains(Substring(name)) else {
+                throw LapwingError(
+                    "unknown-name", exit: .usage, "there is no such file in \(folder)", subject: name,
+                    hint: "there are all, everything, \(known.joined(separator: ", "))")
+            }
+            return file
+        }
     }
 }
 
@@ -72,9 +81,9 @@ struct Compare: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: "Schedulers, separated by spaces: NAME[:SETTINGS][@PARAMETER=VALUE,...]; the first is the base.")
     var schedulers = "credit2 lapwing:powersave lapwing:balanced lapwing:performance"
-    @Option(help: "Machines, separated by commas; `all` without the held-out ones, `everything` with them.")
+    @Option(help: "Machines, separated by spaces; `all` without the held-out ones, `everything` with them.")
     var machines = "all"
-    @Option(help: "Workloads, separated by commas; `all` without the held-out ones, `everything` with them.")
+    @Option(help: "Workloads, separated by spaces; `all` without the held-out ones, `everything` with them.")
     var workloads = "all"
     @Option(help: "First seed.") var seed: UInt64 = 1
     @Option(help: "How many seeds; the table shows means, ratios are those of means.") var seeds: UInt64 = 8
@@ -86,7 +95,7 @@ struct Compare: AsyncParsableCommand {
     func run() async throws {
         let machines = try data.machines(machines)
         let workloads = try data.workloads(workloads)
-        let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
+        let specs = try SchedulerSpec.list(schedulers)
         let comparison = try await Comparison.run(
             machines: machines, workloads: workloads, specs: specs, seeds: Array(seed..<(seed + max(1, seeds))),
             seconds: seconds, image: data.image,

@@ -12,8 +12,8 @@ struct SensitivityVerb: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: "Schedulers, separated by spaces; the first is the base.") var schedulers =
         "credit2 lapwing:powersave"
-    @Option(help: "Machines.") var machines = "laptop-4c8t,laptop-4p8e"
-    @Option(help: "Workloads.") var workloads = "all"
+    @Option(help: "Machines, separated by spaces.") var machines = "laptop-4c8t laptop-4p8e"
+    @Option(help: "Workloads, separated by spaces.") var workloads = "all"
     @Option(help: "How many seeds.") var seeds: UInt64 = 4
 
     struct Row: Encodable, Sendable {
@@ -22,7 +22,7 @@ struct SensitivityVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let specs = schedulers.split(separator: " ").map { SchedulerSpec(String($0)) }
+        let specs = try SchedulerSpec.list(schedulers)
         let machines = try data.machines(machines)
         var rows: [Row] = []
         for change in Sensitivity.allCases {

@@ -12,7 +12,7 @@ struct StressVerb: ParsableCommand {
 
     @OptionGroup var data: DataOptions
     @Option(help: "Scheduler.") var scheduler = "lapwing:powersave"
-    @Option(help: "Numbers of CPUs, separated by commas.") var cpus = "1,2,4,8,12,32"
+    @Option(help: "Numbers of CPUs, separated by spaces.") var cpus = "1 2 4 8 12 32"
     @Option(help: "Random things by run.") var steps = 20000
     @Option(help: "First seed.") var seed: UInt64 = 1
     @Option(help: "How many seeds.") var seeds: UInt64 = 1
@@ -20,7 +20,7 @@ struct StressVerb: ParsableCommand {
     @Flag(help: "Leave CPU pools alone.") var noPools = false
 
     func run() throws {
-        for count in cpus.split(separator: ",").compactMap({ Int($0) }) {
+        for count in try WordList.cpuCounts(cpus) {
             for seed in seed..<(seed + max(1, seeds)) {
                 let stress = try Stress(scheduler: SchedulerSpec(scheduler), cpus: count, seed: seed, image: data.image)
                 stress.withPools = !noPools

@@ -35,7 +35,7 @@ struct Replay: ParsableCommand {
     @OptionGroup var data: DataOptions
     @Argument(help: "Text trace, as `decode` writes it.") var trace: String
     @Option(help: "Machine to simulate.") var machine = "emulator-4c"
-    @Option(help: "Schedulers to simulate.") var schedulers = "credit2"
+    @Option(help: "Schedulers to simulate, separated by spaces.") var schedulers = "credit2"
     @Option(help: "Seed.") var seed: UInt64 = 1
 
     func run() throws {
@@ -44,11 +44,11 @@ struct Replay: ParsableCommand {
         let real = TraceAnalysis(records, cpus: machine.cpuCount)
         print("recorded   \(real.placement.line)")
         let workload = real.workload(named: "recorded", start: records.first?.time ?? 0)
-        for word in schedulers.split(separator: " ") {
+        for spec in try SchedulerSpec.list(schedulers) {
             let simulation = try Simulation(
-                machine: machine, workload: workload, spec: SchedulerSpec(String(word)), seed: seed, image: data.image)
+                machine: machine, workload: workload, spec: spec, seed: seed, image: data.image)
             let result = try simulation.run()
-            print("\(word)   \(result.placement.line)")
+            print("\(spec.text)   \(result.placement.line)")
             print("distance   \(real.placement.distance(to: result.placement).line)")
         }
     }
