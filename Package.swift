@@ -55,6 +55,12 @@ let package = Package(
         module("ControlProtocol", ["LapwingCore", "CLinux", systemPackage]),
         // Device
         .systemLibrary(name: "CCrypt", path: "Sources/CCrypt"),
+        .systemLibrary(name: "CLibUSB", path: "Sources/CLibUSB", pkgConfig: "libusb-1.0"),
+        .systemLibrary(name: "CLibPCI", path: "Sources/CLibPCI", pkgConfig: "libpci"),
+        .systemLibrary(name: "CLibDRM", path: "Sources/CLibDRM", pkgConfig: "libdrm"),
+        module(
+            "DeviceModel",
+            ["LapwingCore", "DeviceFacts", "CLinux", "CLibUSB", "CLibPCI", "CLibDRM", systemPackage]),
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
@@ -94,8 +100,8 @@ let package = Package(
         program(
             "lapwingctl",
             [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "Diagnostics", "CLinux",
-                systemPackage, arguments,
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
+                "Diagnostics", "CLinux", systemPackage, arguments,
             ]),
         program(
             "lapwingd",
@@ -120,6 +126,7 @@ let package = Package(
         tests("DeviceConfig", ["LapwingCore", systemPackage]),
         tests("ControlProtocol", ["LapwingCore"]),
         tests("DeviceFacts", ["LapwingCore"]),
+        tests("DeviceModel", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),

@@ -36,6 +36,9 @@ public struct PCIFunction: Sendable, Hashable, Codable, Identifiable {
     public var virtualFunctions: PCIVirtualFunctions?
     /// For a virtual function: the physical one.
     public var physicalFunction: PCIAddress?
+    /// The function under whose name its transfers reach the IOMMU, where that is another one on another bus: devices
+    /// behind Intel's VMD go by the VMD's.
+    public var requester: PCIAddress?
     /// The buses, of a bridge.
     public var bridge: PCIBridge?
     /// How it can be reset, the kernel's first choice first.
@@ -51,7 +54,8 @@ public struct PCIFunction: Sendable, Hashable, Codable, Identifiable {
         classCode: PCIClass, names: PCINames = PCINames(), driver: String? = nil, numaNode: Int? = nil,
         multifunction: Bool = false, resources: [PCIResource] = [], capabilities: [PCICapability] = [],
         capabilitiesIncomplete: Bool = false, express: PCIExpress? = nil, accessControl: PCIAccessControl? = nil,
-        virtualFunctions: PCIVirtualFunctions? = nil, physicalFunction: PCIAddress? = nil, bridge: PCIBridge? = nil,
+        virtualFunctions: PCIVirtualFunctions? = nil, physicalFunction: PCIAddress? = nil,
+        requester: PCIAddress? = nil, bridge: PCIBridge? = nil,
         resetMethods: [PCIResetMethod] = [], bootDisplay: Bool = false, kernelGroup: Int? = nil
     ) {
         self.id = id
@@ -71,6 +75,7 @@ public struct PCIFunction: Sendable, Hashable, Codable, Identifiable {
         self.accessControl = accessControl
         self.virtualFunctions = virtualFunctions
         self.physicalFunction = physicalFunction
+        self.requester = requester
         self.bridge = bridge
         self.resetMethods = resetMethods
         self.bootDisplay = bootDisplay

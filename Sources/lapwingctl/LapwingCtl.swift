@@ -14,7 +14,10 @@ struct LapwingCtl: AsyncParsableCommand {
             listing as JSON with a schemaVersion. Commands that need the daemon say so when it does not run.
             """,
         version: LapwingVersion.text,
-        subcommands: [VersionCommand.self, StatusCommand.self, ConfigCommand.self, AccessCommand.self])
+        subcommands: [
+            VersionCommand.self, StatusCommand.self, ConfigCommand.self, AccessCommand.self, DeviceCommand.self,
+            USBCommand.self, PCICommand.self, GPUCommand.self, WLANCommand.self,
+        ])
 }
 
 /// What every command takes.

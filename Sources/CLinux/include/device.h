@@ -38,6 +38,18 @@ int lapwing_terminal_restore(int fd, const struct lapwing_terminal_state *state)
 /* Overwrites memory so that the compiler may not leave it out. */
 void lapwing_erase(void *memory, size_t count);
 
+/* Calls on paths below a directory that is taken for the root: links and ".." cannot lead out of it (openat2 with
+   RESOLVE_IN_ROOT, which no C library wraps). Nothing is waited for: a pipe opens at once. */
+int lapwing_root_open(const char *path);
+int lapwing_root_read(int root, const char *path, void *buffer, size_t count);
+/* Calls body with each name but . and .. of a directory, in no order. */
+int lapwing_root_list(int root, const char *path, void *state,
+                      void (*body)(void *state, const char *name, unsigned long length));
+/* Length of the target of a link put into buffer. */
+long lapwing_root_link(int root, const char *path, char *buffer, size_t size);
+/* 0 nothing there, 1 regular file, 2 directory, 3 anything else; links are followed, inside the root. */
+int lapwing_root_kind(int root, const char *path);
+
 /* Replaces this process; returns only -errno (execv wants an array of pointers ending in null). */
 int lapwing_exec(const char *path, char *const arguments[]);
 

@@ -79,7 +79,7 @@ public struct DevicePrograms: Sendable {
         for (place, path) in sources.trees { inputs[place] = .tree(path) }
         for (place, path) in sources.files { inputs[place] = .file(path) }
         let places = (sources.trees.keys.sorted() + sources.files.keys.sorted()).sorted()
-        return Step(Self.id, title: "build the device programs", version: 2, inputs: inputs) { run in
+        return Step(Self.id, title: "build the device programs", version: 3, inputs: inputs) { run in
             try await build(run, places)
         }
     }
@@ -145,6 +145,8 @@ public struct DevicePrograms: Sendable {
         compiler(["-sysroot", sysroot, "-gnone", "-use-ld=lld", "-no-toolchain-stdlib-rpath"])
         compiler(["-file-prefix-map", "\(Self.place)=/lapwing", "-suppress-warnings"])
         clang(["--sysroot=" + sysroot, "-g0", "-ffile-prefix-map=\(Self.place)=/lapwing"])
+        // libdrm's headers find each other in a directory of their own, as its pkg-config file says.
+        clang(["-isystem", sysroot + "/usr/include/libdrm"])
         // No _FORTIFY_SOURCE: its overloads of read(2) and others are ambiguous to Swift's importer.
         clang(["-fstack-protector-strong"])
         linker(["--sysroot=" + sysroot, "-s", "--gc-sections", "--icf=safe", "--build-id=none"])

@@ -12,10 +12,13 @@ import SystemPackage
 public enum DeviceSysroot {
     /// The packages to lock for it.
     public static let packages = [
-        "libc6-dev", "libcrypt-dev", "libgcc-14-dev", "libstdc++-14-dev", "linux-libc-dev",
+        "libc6-dev", "libcrypt-dev", "libdrm-dev", "libgcc-14-dev", "libpci-dev", "libstdc++-14-dev",
+        "libusb-1.0-0-dev", "linux-libc-dev",
     ]
     /// What the linked programs need at run time; the image's root must have these.
-    public static let runtimePackages = ["libc6", "libcrypt1", "libgcc-s1", "libstdc++6"]
+    public static let runtimePackages = [
+        "libc6", "libcrypt1", "libdrm2", "libgcc-s1", "libpci3", "libstdc++6", "libusb-1.0-0",
+    ]
     /// Packages that come along by dependency and hold nothing a link needs: sanitizers, documentation, programs.
     static let unneeded: Set<String> = [
         "gcc-14-base", "libasan8", "libatomic1", "libc-dev-bin", "libgomp1", "libhwasan0", "libitm1", "liblsan0",

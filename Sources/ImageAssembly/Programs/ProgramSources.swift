@@ -24,10 +24,18 @@ public struct ProgramSources: Sendable, Hashable {
     static let modules: [Module] = [
         Module(name: "CLinux", kind: .c),
         Module(name: "CCrypt", kind: .system),
+        Module(name: "CLibDRM", kind: .system),
+        Module(name: "CLibPCI", kind: .system),
+        Module(name: "CLibUSB", kind: .system),
         Module(
             name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"],
             optimized: true),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
+        Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"], optimized: true),
+        Module(
+            name: "DeviceModel", kind: .library,
+            modules: ["LapwingCore", "DeviceFacts", "CLinux", "CLibDRM", "CLibPCI", "CLibUSB"],
+            products: ["SystemPackage"], optimized: true),
         Module(
             name: "ControlProtocol", kind: .library, modules: ["LapwingCore", "CLinux"], products: ["SystemPackage"],
             optimized: true),
@@ -42,7 +50,10 @@ public struct ProgramSources: Sendable, Hashable {
             products: ["SystemPackage"]),
         Module(
             name: "lapwingctl", kind: .program,
-            modules: ["LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "Diagnostics", "CLinux"],
+            modules: [
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
+                "Diagnostics", "CLinux",
+            ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
             name: "lapwingd", kind: .program,
