@@ -63,6 +63,7 @@ let package = Package(
             ["LapwingCore", "DeviceFacts", "CLinux", "CLibUSB", "CLibPCI", "CLibDRM", systemPackage]),
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
+        module("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
@@ -129,6 +130,7 @@ let package = Package(
         tests("DeviceModel", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         .executableTarget(
