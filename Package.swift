@@ -52,6 +52,7 @@ let package = Package(
         module("DiskLayout", ["LapwingCore"]),
         module("DeviceConfig", ["LapwingCore", systemPackage]),
         module("DeviceFacts", ["LapwingCore"]),
+        module("DevicePolicy", ["LapwingCore", "DeviceFacts"]),
         module("ControlProtocol", ["LapwingCore", "CLinux", systemPackage]),
         // Device
         .systemLibrary(name: "CCrypt", path: "Sources/CCrypt"),
@@ -128,6 +129,8 @@ let package = Package(
         tests("ControlProtocol", ["LapwingCore"]),
         tests("DeviceFacts", ["LapwingCore"]),
         tests("DeviceModel", ["LapwingCore", "DeviceFacts", systemPackage]),
+        tests(
+            "DevicePolicy", ["LapwingCore", "DeviceFacts", systemPackage], resources: [.copy("Corpus")]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),

@@ -51,7 +51,13 @@ public enum SafeText {
         return result
     }
 
-    /// The same, line by line: line ends stay.
+    /// Text of a person's own file as it stands in a message: printable, in quotes, not too long.
+    public static func quoted(_ text: String) -> String {
+        let safe = printable(text)
+        return "\"" + (safe.count > 60 ? safe.prefix(57) + "..." : safe) + "\""
+    }
+
+    /// `printable`, line by line: line ends stay.
     public static func printableLines(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
             .joined(separator: "\n")
