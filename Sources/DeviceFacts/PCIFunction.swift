@@ -20,7 +20,8 @@ public struct PCIFunction: Sendable, Hashable, Codable, Identifiable {
     public var driver: String?
     /// The NUMA node; nil when the machine has none or does not say.
     public var numaNode: Int?
-    /// True when its header says that its device has several functions.
+    /// True when its header says that its device has several functions, or it is not the first one of it (Linux,
+    /// drivers/pci/probe.c, `pci_scan_slot`).
     public var multifunction: Bool
     /// Its address ranges that are in use.
     public var resources: [PCIResource]

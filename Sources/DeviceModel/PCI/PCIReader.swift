@@ -63,7 +63,7 @@ public struct PCIReader: Sendable {
                 domain: way.domain, rootBus: way.rootBus, slots: way.functions.map(\.slot), identity: identity),
             address: address, parent: way.functions.dropLast().last, identity: identity, revision: config.revision,
             classCode: config.classCode, driver: tree.linkName(path(address, "driver")),
-            multifunction: config.multifunction, bridge: config.bridge)
+            multifunction: config.multifunction || address.slot.function > 0, bridge: config.bridge)
         guard details else { return function }
         function.requester = way.above
         function.capabilities = config.capabilities
