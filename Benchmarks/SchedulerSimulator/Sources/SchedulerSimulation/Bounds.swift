@@ -30,17 +30,21 @@ public struct Bound: Sendable, Codable {
 
 /// Computes bounds from the work of a run.
 ///
-/// The floor is a true lower bound, and out of reach: no sleep ever ends too early and all work meets company. /// The oracle knows every release in advance: it wakes a core just in time, enters the idle state that is best for the
+/// The floor is a true lower bound, and out of reach: no sleep ever ends too early and all work meets company.
+/// The oracle knows every release in advance: it wakes a core just in time, enters the idle state that is best for the
 /// gap that follows, and takes the cheapest of all choices of core type, number of cores, frequency and batching window
 /// that keeps the delay within the limit and gets all work done. Its releases are those of the run it is computed
 /// from, its choice holds for the whole run, and it does not use SMT; a scheduler that changes them on the way could
-/// do a little better. Race-to-idle runs everything at once at the highest frequency of the fastest cores, with the
-/// same perfect idle states.
+/// do a little better. `oracle-clock` is the same with every type of core at one of the two frequencies next to its
+/// mean in the run: the difference of the two is what the clock gains. Race-to-idle runs everything at once at the
+/// highest frequency of the fastest cores, with the same perfect idle states.
 struct BoundFinder {
     private static let slice = 2_000_000.0
     let machine: Machine
     let items: [WorkItem]
     let end: Int64
+    /// Mean frequency of each type of core in the run, in MHz.
+    var megahertz: [String: Double] = [:]
 
     /// Cores, each at an operating point, and how long work may wait for one that is awake.
     private struct Choice {
@@ -65,7 +69,15 @@ struct BoundFinder {
             text: "\(count) x \(type) at \(Int(megahertz)) MHz")
     }
 
-    private func choices() -> [Choice] {
+    /// The points of a type next to what it ran at: the fastest that is not above its mean and the one after.
+    private func heldPoints(_ type: String) -> [Int] {
+        guard let points = machine.coreTypes[type]?.operatingPoints else { return [] }
+        let below = points.lastIndex { $0.megahertz <= megahertz[type] ?? 0 } ?? 0
+        return [below, min(below + 1, points.count - 1)]
+    }
+
+    /// - Parameter held: every type of core stays at the frequency the governors gave it in the run.
+    private func choices(held: Bool = false) -> [Choice] {
         var byType: [[Choice]] = []
         for type in machine.coreTypes.keys.sorted() {
             guard let points = machine.coreTypes[type]?.operatingPoints else { continue }
@@ -74,14 +86,17 @@ struct BoundFinder {
             let fixed = machine.clocks[machine.cores[first].clock].governor.kind == "highest"
             byType.append(
                 (1...all.count).flatMap { count in
-                    points.indices.filter { !fixed || $0 == points.count - 1 }.map { part(type, count, $0) }
+                    points.indices.filter { point in
+                        if held { return heldPoints(type).contains(point) }
+                        return !fixed || point == points.count - 1
+                    }.map { part(type, count, $0) }
                 })
         }
         var found = byType.flatMap { $0 }
         if byType.count == 2 {
             // Mixed: every other operating point of each, all counts of the smaller side, all or half of the other.
-            for a in byType[0] where a.points[0].isMultiple(of: 2) && a.cores.count <= 4 {
-                for b in byType[1] where b.points[0].isMultiple(of: 2) && b.cores.count <= 4 {
+            for a in byType[0] where (held || a.points[0].isMultiple(of: 2)) && a.cores.count <= 4 {
+                for b in byType[1] where (held || b.points[0].isMultiple(of: 2)) && b.cores.count <= 4 {
                     found.append(
                         Choice(
                             cores: a.cores + b.cores, points: a.points + b.points, window: 0,
@@ -100,12 +115,15 @@ struct BoundFinder {
     }
 
     func find(limitMicroseconds: Double, workload: String) -> [Bound] {
-        var best: (Choice, Outcome)?
-        for choice in choices() {
-            guard let outcome = evaluate(choice), outcome.p99 <= max(limitMicroseconds, 1),
-                outcome.finished <= end + 50_000_000
-            else { continue }
-            if best.map({ outcome.joules < $0.1.joules }) ?? true { best = (choice, outcome) }
+        func cheapest(held: Bool) -> (Choice, Outcome)? {
+            var best: (Choice, Outcome)?
+            for choice in choices(held: held) {
+                guard let outcome = evaluate(choice), outcome.p99 <= max(limitMicroseconds, 1),
+                    outcome.finished <= end + 50_000_000
+                else { continue }
+                if best.map({ outcome.joules < $0.1.joules }) ?? true { best = (choice, outcome) }
+            }
+            return best
         }
         var bounds: [Bound] = []
         func add(_ name: String, _ text: String, _ joules: Double, _ p99: Double) {
@@ -114,7 +132,9 @@ struct BoundFinder {
         }
         let (joules, text) = floor()
         add("floor", text, joules, 0)
-        if let (choice, outcome) = best { add("oracle", choice.text, outcome.joules, outcome.p99) }
+        for (name, held) in [("oracle", false), ("oracle-clock", true)] {
+            if let (choice, outcome) = cheapest(held: held) { add(name, choice.text, outcome.joules, outcome.p99) }
+        }
         let fastest = machine.coreTypes.max { ($0.value.capacity, $1.key) < ($1.value.capacity, $0.key) }
         if let fastest {
             let count = machine.cores.count { $0.type == fastest.key }
@@ -286,6 +306,14 @@ extension Simulation {
     ///
     /// - Parameter limit: 99th percentile of delay the oracle may cause, in microseconds.
     func bounds(limit: Double) -> [Bound] {
-        BoundFinder(machine: machine, items: items, end: end).find(limitMicroseconds: limit, workload: source.name)
+        var active: [String: (cycles: Double, time: Double)] = [:]
+        for (core, account) in zip(machine.cores, meter.cores) {
+            active[core.type, default: (0, 0)].cycles += account.cycles
+            active[core.type, default: (0, 0)].time += Double(account.time[0])
+        }
+        return BoundFinder(
+            machine: machine, items: items, end: end,
+            megahertz: active.compactMapValues { $0.time > 0 ? $0.cycles / $0.time : nil }
+        ).find(limitMicroseconds: limit, workload: source.name)
     }
 }

@@ -78,7 +78,7 @@ public struct Comparison: Sendable, Codable {
             let mean = RunResult.mean(of: results)
             guard bounded else { return (mean, []) }
             var found: [Bound] = []
-            for name in ["floor", "oracle", "race-to-idle"] {
+            for name in ["floor", "oracle", "oracle-clock", "race-to-idle"] {
                 let one = bounds.compactMap { list in list.first { $0.name == name } }
                 guard var bound = one.first, one.count == seeds.count else { continue }
                 bound.joules = one.reduce(0) { $0 + $1.joules } / Double(one.count)
