@@ -53,9 +53,9 @@ enum lapwing_mode {
  * boost:    how much CPU time an interactive unit may use ahead of its share;
  * align:    the grid on which the scheduler's own timers expire, 0 is none;
  * settle:   how long a core stays unused before it leaves the working set;
- * pack:     with more than this many percent of one CPU busy on average, fill
- *           the working set and SMT siblings first; below, spread: while the
- *           machine mostly sleeps, what counts is to sleep again soon;
+ * pack:     with more than this many percent of one CPU busy over a second,
+ *           fill the working set and SMT siblings first; below, spread: while
+ *           the machine mostly sleeps, what counts is to sleep again soon;
  * small:    with the machine awake more than this percentage of the time,
  *           small cores take what fits them; below, big ones race to idle;
  * big:      a unit that uses more than this percentage of a small core is
@@ -153,7 +153,7 @@ struct lapwing_private {
     cpumask_t busy_packages;
     cpumask_t small, big;           /* by capacity                          */
     unsigned int nr_busy;
-    unsigned int busy_avg;          /* busy CPUs, 1024 is one               */
+    unsigned int busy_avg;          /* busy CPUs, 65536 is one              */
     unsigned int awake_avg;         /* any CPU busy, 1024 is always         */
     s_time_t avg_at;
     bool packing, use_small;
@@ -219,6 +219,7 @@ static inline s_time_t lapwing_align(const struct lapwing_tune *tune,
 /* Parameters (sched_lapwing_param.c). */
 extern struct lapwing_tune lapwing_tune;
 extern enum lapwing_mode lapwing_mode;
+extern bool lapwing_biglittle;
 extern spinlock_t lapwing_instances_lock;
 extern struct list_head lapwing_instances;
 int lapwing_set_param(const char *s);

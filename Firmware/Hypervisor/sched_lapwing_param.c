@@ -26,11 +26,11 @@ static const char *const lapwing_mode_names[LAPWING_MODES] = {
 static const struct lapwing_tune lapwing_defaults[LAPWING_MODES] = {
     [LAPWING_POWERSAVE] = {
         .slice = 10000, .wait = 2000, .boost = 3000, .align = 1000,
-        .settle = 60000, .pack = 120, .small = 30, .big = 0,
+        .settle = 60000, .pack = 120, .small = 30, .big = 150,
     },
     [LAPWING_BALANCED] = {
         .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-        .settle = 30000, .pack = 6400, .small = 30, .big = 90,
+        .settle = 30000, .pack = 6400, .small = 30, .big = 120,
     },
     [LAPWING_PERFORMANCE] = {
         .slice = 6000, .wait = 0, .boost = 3000, .align = 0,
@@ -58,8 +58,15 @@ static const struct {
 enum lapwing_mode __read_mostly lapwing_mode = LAPWING_BALANCED;
 struct lapwing_tune __read_mostly lapwing_tune = {
     .slice = 8000, .wait = 500, .boost = 3000, .align = 250,
-    .settle = 30000, .pack = 6400, .small = 30, .big = 90,
+    .settle = 30000, .pack = 6400, .small = 30, .big = 120,
 };
+
+/*
+ * The big cores of big.LITTLE boards take several times the energy of the
+ * small ones for the same work; those of x86 laptops do not.
+ */
+bool __read_mostly lapwing_biglittle = IS_ENABLED(CONFIG_ARM);
+boolean_runtime_param("sched-lapwing-biglittle", lapwing_biglittle);
 
 DEFINE_SPINLOCK(lapwing_instances_lock);
 LIST_HEAD(lapwing_instances);

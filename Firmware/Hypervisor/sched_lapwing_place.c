@@ -32,16 +32,23 @@ static void lapwing_prefer_not(cpumask_t *mask, const cpumask_t *wish,
  * The class of cores a unit should be on in the present mode, NULL for any.
  * What needs a big core gets one, if the mode grants it.  What does not stays
  * where its caches and the clock are warm, unless the machine is awake so
- * much anyway that a small core saves energy.
+ * much anyway that a small core saves energy.  The big cores of big.LITTLE
+ * take several times the energy for the same work: there, nothing is sent to
+ * them, and modes other than powersave leave units where they are.
  */
 static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
                                       const struct lapwing_unit *lu)
 {
+    bool stay = lapwing_biglittle && lapwing_mode != LAPWING_POWERSAVE;
     unsigned int big = lapwing_tune.big;
 
     if ( lu->util * 100 > prv->small_capacity * (big ?: 75) )
-        return big ? &prv->big : &prv->small;
-    if ( prv->use_small || lu->weight < LAPWING_WEIGHT_DEFAULT )
+    {
+        if ( stay )
+            return NULL;
+        return big && !lapwing_biglittle ? &prv->big : &prv->small;
+    }
+    if ( (prv->use_small && !stay) || lu->weight < LAPWING_WEIGHT_DEFAULT )
         return &prv->small;
 
     return NULL;
@@ -83,6 +90,34 @@ static unsigned int lapwing_choose(const struct lapwing_unit *lu,
         return cpu;
 
     return cpumask_first(mask);
+}
+
+/* So many idle CPUs are looked at. */
+#define LAPWING_SLEEPERS 16
+
+/*
+ * Which of several idle CPUs to wake.  The one that went idle last: its idle
+ * state is the shallowest, and those that sleep long go on to do so.  Where
+ * cores differ the one that went idle first: cores have clocks of their own
+ * there, and one that is used in turn with others keeps a low one.
+ */
+static unsigned int lapwing_sleeper(const struct lapwing_private *prv,
+                                    const cpumask_t *mask)
+{
+    unsigned int best = cpumask_first(mask), left = LAPWING_SLEEPERS, cpu;
+
+    for_each_cpu ( cpu, mask )
+    {
+        s_time_t longer = prv->pcpu[best]->idle_since -
+                          prv->pcpu[cpu]->idle_since;
+
+        if ( prv->hybrid ? longer > 0 : longer < 0 )
+            best = cpu;
+        if ( !--left )
+            break;
+    }
+
+    return best;
 }
 
 /* So many busy CPUs are looked at for one to interrupt, from home on. */
@@ -146,7 +181,11 @@ static int lapwing_place_fast(struct lapwing_private *prv,
     if ( class )
         lapwing_prefer(idle, class, tmp);
 
-    return cpumask_first(idle);
+    /* What needs a core is left alone where those that come often do not go. */
+    if ( !prv->hybrid && lu->util > LAPWING_UTIL_MAX / 2 )
+        return cpumask_first(idle);
+
+    return lapwing_sleeper(prv, idle);
 }
 
 /*

@@ -92,21 +92,22 @@ void lapwing_rebuild(struct lapwing_private *prv)
 }
 
 /*
- * Follow how many CPUs are busy and how long any is, over the last 67 ms, and
- * choose between packing and spreading and between the classes of cores, each
- * with a band in which the last choice stays.
+ * Follow how many CPUs are busy, over the last second, and how long any is,
+ * over the last 67 ms, and choose between packing and spreading and between
+ * the classes of cores, each with a band in which the last choice stays.
+ * Packing pays for a steady load only: a burst is over sooner when spread.
  */
 static void lapwing_follow(struct lapwing_private *prv, int change,
                            s_time_t now)
 {
     s_time_t length = min(now - prv->avg_at, (s_time_t)1 << 26);
     int busy = prv->nr_busy * 1024, awake = prv->nr_busy ? 1024 : 0;
-    unsigned int pack = lapwing_tune.pack * 1024 / 100;
+    unsigned int pack = lapwing_tune.pack * 65536 / 100;
     unsigned int small = lapwing_tune.small * 1024 / 100;
 
     if ( length > 0 )
     {
-        prv->busy_avg += ((busy - (int)prv->busy_avg) * length) >> 26;
+        prv->busy_avg += ((busy * 64 - (int)prv->busy_avg) * length) >> 30;
         prv->awake_avg += ((awake - (int)prv->awake_avg) * length) >> 26;
         prv->avg_at = now;
     }

@@ -113,6 +113,10 @@ public struct Machine: Sendable, Codable {
     public var title: String
     /// Never used for tuning.
     public var heldOut: Bool
+    /// `arm64`; x86_64 when not given.
+    public var architecture: String?
+    /// A board on which Xen for arm64 runs, with cores of two kinds.
+    public var isBigLittle: Bool { architecture == "arm64" && coreTypes.count > 1 }
     /// Speed of capacity 1024 at its highest frequency against `laptop-4c8t`'s core.
     public var speed: Double
     /// Kinds of cores by name.

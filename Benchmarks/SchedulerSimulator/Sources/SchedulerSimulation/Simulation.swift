@@ -216,6 +216,10 @@ public final class Simulation {
             let table = machine.capacities.enumerated().map { "\($0.offset):\($0.element)" }
             try image.setParameter("sched-lapwing-capacity", table.joined(separator: ","))
         }
+        // The object is built once for all machines; Xen for arm64 has this on.
+        if machine.isBigLittle, image.parameter("sched-lapwing-biglittle") != nil, spec.name == "lapwing" {
+            try image.setParameter("sched-lapwing-biglittle", "1")
+        }
         for domain in source.domains {
             try image.require(
                 image.calls.domain_create(domain.id, UInt32(domain.vcpus), domain.weight, domain.cap, 0),
