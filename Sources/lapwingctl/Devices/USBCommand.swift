@@ -48,13 +48,26 @@ struct USBShow: AsyncParsableCommand {
     @OptionGroup var device: DeviceOptions
     @Flag(help: "Write JSON.")
     var json = false
+    @Flag(help: "Ask the device itself for its words, which the kernel read when it was plugged in. Opens the device.")
+    var ask = false
     @Argument(help: ArgumentHelp("An id, a port or bus:device.", valueName: "device"))
     var name: String
 
     func run() async throws {
         try await finish {
-            let inventory = Inventory(usb: USBReader(try device.tree()).devices())
-            guard case .usb(let found) = try inventory.device(named: name) else { return }
+            let tree = try device.tree()
+            let inventory = Inventory(usb: USBReader(tree).devices())
+            guard case .usb(var found) = try inventory.device(named: name) else { return }
+            if ask {
+                guard tree.isLive else {
+                    throw LapwingError(
+                        "usb.captured", exit: .usage, "A captured tree has no device that could be asked.",
+                        subject: tree.root.string)
+                }
+                let words = try LiveUSB().words(of: found.address)
+                (found.manufacturer, found.product) = (words.manufacturer, words.product)
+                found.identity.serial = words.serial
+            }
             print(try Self.details(found).render(json: json), terminator: "")
         }
     }
