@@ -5,7 +5,7 @@ RECIPE ?= Recipes/laptop-x86_64.yaml
 NAME := $(basename $(notdir $(RECIPE)))
 LAPWING := .build/release/lapwing
 
-.PHONY: image test unit lint setup lapwing test-scenarios test-simulator bench clean help
+.PHONY: image test unit lint setup lapwing test-scenarios test-simulator bench bench-device clean help
 
 help:
 	@echo 'make image            build the laptop image (RECIPE=... for another)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-scenarios   boot the images that are built'
 	@echo 'make test-simulator   the short run of the scheduler simulator'
 	@echo 'make bench            compare the build with mmdebstrap, mkosi and live-build'
+	@echo 'make bench-device     compare lapwingctl with lsusb and lspci'
 
 setup:
 	@.ci/setup
@@ -47,6 +48,11 @@ test-simulator: lapwing
 bench: lapwing
 	@.ci/setup Benchmarks/build/host-packages
 	@Benchmarks/build/run
+
+bench-device:
+	@.ci/setup Benchmarks/device/host-packages
+	swift build -c release --product lapwingctl --static-swift-stdlib
+	@Benchmarks/device/run
 
 clean:
 	rm -rf .build out
