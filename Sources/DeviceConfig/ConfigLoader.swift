@@ -144,7 +144,6 @@ public struct ConfigLoader: Sendable {
         case .network: try through(NetworkSettings.self)
         case .power: try through(PowerSettings.self)
         case .domains: try through([String: DomainSettings].self)
-        case .passthrough: try through(PassthroughSettings.self)
         case .installer: try through(InstallerSettings.self)
         }
     }
@@ -160,7 +159,6 @@ public struct ConfigLoader: Sendable {
             access: try section(AccessSettings.self, .access), state: try section(StateSettings.self, .state),
             network: try section(NetworkSettings.self, .network), power: try section(PowerSettings.self, .power),
             domains: try section([String: DomainSettings].self, .domains),
-            passthrough: try section(PassthroughSettings.self, .passthrough),
             installer: try section(InstallerSettings.self, .installer))
     }
 }

@@ -214,17 +214,6 @@ public struct DomainSettings: Codable, Sendable, Hashable {
     }
 }
 
-/// Which devices domains get.
-public struct PassthroughSettings: Codable, Sendable, Hashable {
-    /// Rules of the device policy, one line each; the first match decides.
-    public var policy: [String]
-
-    /// Describes the rules.
-    public init(policy: [String] = []) {
-        self.policy = policy
-    }
-}
-
 /// The installer on the image.
 public struct InstallerSettings: Codable, Sendable, Hashable {
     /// True when the image carries the installer.
@@ -252,16 +241,13 @@ public struct DeviceConfiguration: Sendable, Hashable {
     public var power: PowerSettings
     /// The domains by name.
     public var domains: [String: DomainSettings]
-    /// Which devices domains get.
-    public var passthrough: PassthroughSettings
     /// The installer.
     public var installer: InstallerSettings
 
     /// Puts a configuration together.
     public init(
         image: ImageFacts, dom0: Dom0Settings, access: AccessSettings, state: StateSettings, network: NetworkSettings,
-        power: PowerSettings, domains: [String: DomainSettings] = [:],
-        passthrough: PassthroughSettings = PassthroughSettings(), installer: InstallerSettings
+        power: PowerSettings, domains: [String: DomainSettings] = [:], installer: InstallerSettings
     ) {
         self.image = image
         self.dom0 = dom0
@@ -270,7 +256,6 @@ public struct DeviceConfiguration: Sendable, Hashable {
         self.network = network
         self.power = power
         self.domains = domains
-        self.passthrough = passthrough
         self.installer = installer
     }
 
@@ -298,8 +283,6 @@ public enum ConfigSection: String, Sendable, CaseIterable, Codable {
     case power
     /// The domains.
     case domains
-    /// Device rules.
-    case passthrough
     /// The installer.
     case installer
 
@@ -311,7 +294,7 @@ public enum ConfigSection: String, Sendable, CaseIterable, Codable {
     public var mayChange: Bool {
         switch self {
         case .image, .dom0, .state, .installer: false
-        case .access, .network, .power, .domains, .passthrough: true
+        case .access, .network, .power, .domains: true
         }
     }
 
@@ -324,7 +307,6 @@ public enum ConfigSection: String, Sendable, CaseIterable, Codable {
         case .network: try JSONText.encode(configuration.network)
         case .power: try JSONText.encode(configuration.power)
         case .domains: try JSONText.encode(configuration.domains)
-        case .passthrough: try JSONText.encode(configuration.passthrough)
         case .installer: try JSONText.encode(configuration.installer)
         }
     }

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import LapwingCore
+import Recipes
 import SystemPackage
 import Testing
 
@@ -73,6 +74,17 @@ struct ProgramsTests {
         var cut = own
         cut.removeLast(own.count - 200)
         #expect(throws: LapwingError.self) { try ProgramCheck.check(cut, name: "cut") }
+    }
+
+    @Test func `the recipe's rules become a file of their own, in their order`() throws {
+        var recipe = Recipe()
+        recipe.passthrough.policy = ["deny usb class=hub", "assign wlan to net persistent"]
+        let tree = try DeviceOverlay.policyTree(recipe)
+        let content = try #require(tree.content("usr/lib/lapwing/policy.d/50-recipe.rules"))
+        let lines = String(decoding: try ContentReader().bytes(content), as: UTF8.self).split(separator: "\n")
+        #expect(lines.filter { !$0.hasPrefix("#") } == recipe.passthrough.policy.map { $0[...] })
+        let none = try DeviceOverlay.policyTree(Recipe())
+        #expect(none.content("usr/lib/lapwing/policy.d/50-recipe.rules") != nil)
     }
 
     @Test func `accounts are prepared once and root is locked`() throws {

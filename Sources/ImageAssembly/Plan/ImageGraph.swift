@@ -114,7 +114,8 @@ struct ImageGraph {
     ) throws -> RootContents {
         let configuration = try DeviceOverlay.configuration(
             recipe, recipeDigest: recipeDigest, lockDigest: lockDigest)
-        var items = try DeviceOverlay.configurationTree(configuration).entries.compactMap { entry in
+        let trees = [try DeviceOverlay.configurationTree(configuration), try DeviceOverlay.policyTree(recipe)]
+        var items = try trees.flatMap(\.entries).compactMap { entry in
             try entry.content.map { content in
                 RootContents.Item.file(entry.path, bytes: try ContentReader().bytes(content), mode: entry.mode)
             }

@@ -43,7 +43,6 @@ public enum DeviceOverlay {
                     autostart: domain.autostart,
                     battery: try value(domain.battery.rawValue, DomainSettings.Battery.self))
             },
-            passthrough: PassthroughSettings(policy: recipe.passthrough.policy),
             installer: InstallerSettings(enabled: recipe.installer.enabled))
     }
 
@@ -56,6 +55,18 @@ public enum DeviceOverlay {
         }
         return tree
     }
+
+    /// The recipe's rules as the file that the device reads. Local files are ordered around it by their names.
+    public static func policyTree(_ recipe: Recipe) throws -> FileTree {
+        var tree = FileTree()
+        let head = "# The rules of the recipe. Local ones go into /var/lib/lapwing/policy.d.\n"
+        let text = head + recipe.passthrough.policy.map { $0 + "\n" }.joined()
+        try tree.addFile(policyFile, Array(text.utf8), mode: 0o644)
+        return tree
+    }
+
+    /// Where the recipe's rules are in the root.
+    static let policyFile = "usr/lib/lapwing/policy.d/50-recipe.rules"
 
     /// The result of the step `programs` as a tree, with the modes and owners of the device.
     public static func programsTree(_ result: FilePath) throws -> FileTree {

@@ -20,6 +20,7 @@ final class Layers {
     private let shape: ObjectShape
     private var done: Set<FilePath> = []
     private var directories: [String: FilePath] = [:]
+    private var texts: [String: [UInt8]] = [:]
 
     init(directory: FilePath, _ diagnostics: Diagnostics) {
         self.directory = directory
@@ -35,6 +36,15 @@ final class Layers {
 
     /// The directory of a file that was read, by the name errors give it.
     func directory(of file: String) -> FilePath? { directories[file] }
+
+    /// What stands in a file from a place to the end of the line; nil for a place in no file.
+    func text(at place: SourceLocation) -> [Unicode.Scalar]? {
+        guard let bytes = texts[place.file] else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).unicodeScalars.split(
+            separator: "\n", omittingEmptySubsequences: false)
+        guard place.line >= 1, place.line <= lines.count, place.column >= 1 else { return nil }
+        return Array(lines[place.line - 1].dropFirst(place.column - 1))
+    }
 
     /// Reads a recipe and all its layers.
     func read(_ path: FilePath) {
@@ -77,6 +87,7 @@ final class Layers {
         do {
             let bytes = try Files.read(file, limit: YAMLReader.sizeLimit)
             files.append(file)
+            texts[path.string] = bytes
             var reader = YAMLReader(file: path.string, diagnostics: diagnostics)
             return reader.read(bytes)
         } catch let error as LapwingError where error.code == "file.too-large" {

@@ -61,6 +61,7 @@ public struct RecipeLoader: Sendable {
         var recipe = try JSONText.decode(Recipe.self, from: bytes, file: path.string)
         let sources = readSources(&recipe, finisher, layers, diagnostics)
         CrossChecks(recipe, finisher, root: main, diagnostics).run()
+        PolicyChecks(recipe, finisher, layers, diagnostics).run()
         try diagnostics.check()
         return LoadedRecipe(
             recipe: recipe, path: layers.absolute(path), canonical: try JSONText.encode(recipe, pretty: false),

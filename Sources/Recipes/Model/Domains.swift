@@ -48,7 +48,8 @@ public struct Passthrough: RecipeSection {
     public init() {}
 
     @Key(
-        "Rules of the device policy, one line each, the first match decides. Without a rule a device stays where it is.",
+        "Rules of the device policy (docs/policy.md), one each, the first match decides. Without a rule a device stays "
+            + "where it is.",
         .line)
     public var policy: [String] = []
 }
