@@ -31,7 +31,7 @@ image: lapwing
 	@echo 'To put it on a stick: write out/$(NAME)/$(NAME).iso to the whole device, for example with dd.'
 
 lint: setup
-	swift format lint --strict --recursive Sources Tests Benchmarks/SchedulerSimulator/Sources Package.swift
+	swift format lint --strict --recursive Sources Tests Benchmarks/SchedulerSimulator/Sources Benchmarks/device Package.swift
 
 unit: setup
 	swift test

@@ -89,7 +89,7 @@ import Testing
     @Test func `no module imports what the module table does not allow it`() throws {
         let table = try Self.table()
         for (name, allowed) in table.sorted(by: { $0.key < $1.key }) {
-            let places = ["Sources", "Benchmarks/SchedulerSimulator/Sources"].map {
+            let places = ["Sources", "Benchmarks/SchedulerSimulator/Sources", "Benchmarks/device"].map {
                 Self.package.appending($0).appending(name)
             }
             let folder = try #require(places.first(where: Files.isDirectory), "\(name) has no folder")
