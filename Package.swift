@@ -68,7 +68,7 @@ let package = Package(
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
-        module("Recipes", ["LapwingCore", systemPackage, "Yams"]),
+        module("Recipes", ["LapwingCore", "DevicePolicy", systemPackage, "Yams"]),
         module("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         module("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
         module("BuildTools", ["LapwingCore", "DebianArchive", "BuildEngine", systemPackage]),
@@ -89,6 +89,10 @@ let package = Package(
         .target(
             name: "SchedulerSimulation", dependencies: ["LapwingCore", "CSchedulerImage", "XenTrace", systemPackage],
             path: "Benchmarks/SchedulerSimulator/Sources/SchedulerSimulation", swiftSettings: strict),
+        // The policy's part of Benchmarks/device
+        .executableTarget(
+            name: "policy-benchmark", dependencies: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
+            path: "Benchmarks/device/policy-benchmark", swiftSettings: strict),
         // Inside an emulated machine
         module("GuestAgent"),
         // Programs
@@ -103,7 +107,7 @@ let package = Package(
             "lapwingctl",
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "Diagnostics", "CLinux", systemPackage, arguments,
+                "DevicePolicy", "Diagnostics", "CLinux", systemPackage, arguments,
             ]),
         program(
             "lapwingd",

@@ -73,6 +73,17 @@ public struct MachineFacts: Sendable, Hashable {
         self.screens = screens
     }
 
+    /// The device a person means, in any of the ways `Inventory` understands.
+    public func device(named name: String) throws -> PolicyDevice {
+        let device = try inventory.device(named: name)
+        return devices[device.id] ?? PolicyDevice(device)
+    }
+
+    /// The devices in the inventory's order, hubs and bridges only when asked for.
+    public func listed(all: Bool = false) -> [PolicyDevice] {
+        inventory.devices.compactMap { devices[$0.id] }.filter { all || !($0.isHub || $0.isBridge) }
+    }
+
     private static func bridges(above function: PCIFunction, _ all: [PCIAddress: PCIFunction]) -> Set<String> {
         var found: Set<String> = []
         var next = function.parent.flatMap { all[$0] }

@@ -16,7 +16,7 @@ struct LapwingCtl: AsyncParsableCommand {
         version: LapwingVersion.text,
         subcommands: [
             VersionCommand.self, StatusCommand.self, ConfigCommand.self, AccessCommand.self, DeviceCommand.self,
-            USBCommand.self, PCICommand.self, GPUCommand.self, WLANCommand.self,
+            USBCommand.self, PCICommand.self, GPUCommand.self, WLANCommand.self, PolicyCommand.self,
         ])
 }
 

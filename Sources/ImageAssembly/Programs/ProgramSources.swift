@@ -32,6 +32,7 @@ public struct ProgramSources: Sendable, Hashable {
             optimized: true),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"], optimized: true),
+        Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"], optimized: true),
         Module(
             name: "DeviceModel", kind: .library,
             modules: ["LapwingCore", "DeviceFacts", "CLinux", "CLibDRM", "CLibPCI", "CLibUSB"],
@@ -52,7 +53,7 @@ public struct ProgramSources: Sendable, Hashable {
             name: "lapwingctl", kind: .program,
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "Diagnostics", "CLinux",
+                "DevicePolicy", "Diagnostics", "CLinux",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
