@@ -13,6 +13,8 @@ struct LoadGuest: Sendable, Hashable {
     var processors = 1
     /// The most it may get later.
     var mostProcessors: Int?
+    /// True when it uses processors that it is given while it runs.
+    var bringsOnline = false
 
     /// Where the guests' files stand in dom0.
     static let directory = "/run/lapwing-test/guests"
@@ -26,7 +28,7 @@ struct LoadGuest: Sendable, Hashable {
         type = "pv"
         kernel = "\(kernel)"
         ramdisk = "\(Self.directory)/load.cpio"
-        extra = "console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.load=\(load)"
+        extra = "console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.load=\(load)\(bringsOnline ? " lapwing.online" : "")"
         memory = 192
         vcpus = \(processors)
         maxvcpus = \(mostProcessors ?? processors)

@@ -10,7 +10,8 @@ enum ToolScenarios {
 
     /// One with two virtual processors, of which one can go, and one to be saved and moved.
     static let pair = [
-        LoadGuest(name: "first", load: "idle,frames", processors: 2), LoadGuest(name: "second", load: "bursts"),
+        LoadGuest(name: "first", load: "idle,frames", processors: 2, bringsOnline: true),
+        LoadGuest(name: "second", load: "bursts"),
     ]
     private static let (first, second) = (pair[0], pair[1])
 

@@ -59,10 +59,29 @@ public enum Load: String, Sendable, CaseIterable {
         let file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC)
         let count = max(0, read(file, &line, line.count))
         close(file)
-        for load in wanted(String(decoding: line[..<count], as: UTF8.self)) where fork() == 0 { load.run() }
+        let words = String(decoding: line[..<count], as: UTF8.self)
+        for load in wanted(words) where fork() == 0 { load.run() }
+        if words.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains("lapwing.online") { bringOnline() }
         while true {
             // The first process must not end; it waits for children that never do.
             if wait(nil) < 0 { pause() }
+        }
+    }
+
+    /// Brings processors online that come, once a second and for ever. The kernel's Xen driver takes a processor away by
+    /// itself, but leaves the other direction to user space (drivers/xen/cpu_hotplug.c), where udev does it.
+    private static func bringOnline() -> Never {
+        mkdir("/sys", 0o555)
+        mount("sys", "/sys", "sysfs", 0, nil)
+        while true {
+            Glibc.sleep(1)
+            for number in 1..<32 {
+                let switchFile = open("/sys/devices/system/cpu/cpu\(number)/online", O_RDWR | O_CLOEXEC)
+                guard switchFile >= 0 else { continue }
+                var state: UInt8 = 0
+                if read(switchFile, &state, 1) == 1, state == UInt8(ascii: "0") { _ = write(switchFile, "1", 1) }
+                close(switchFile)
+            }
         }
     }
 

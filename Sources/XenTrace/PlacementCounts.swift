@@ -13,6 +13,8 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
     public var migrations: Int
     /// How often a virtual processor of a guest began to run.
     public var starts: Int
+    /// How often a virtual processor that slept had something to do: what was asked of the scheduler.
+    public var events: Int
 
     /// The domain whose virtual processors are the idle loops (Xen, public/xen.h, DOMID_IDLE).
     static let idleDomain: UInt32 = 0x7fff
@@ -28,7 +30,7 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
     public init(_ records: [TraceRecord], cpus: Int) {
         wakeUps = [Int](repeating: 0, count: cpus)
         busy = [Double](repeating: 0, count: cpus)
-        (migrations, starts) = (0, 0)
+        (migrations, starts, events) = (0, 0, 0)
         let (first, last) = (records.first?.time ?? 0, records.last?.time ?? 0)
         seconds = Double(last - first) / 1e9
         var idleSince = [Int64?](repeating: nil, count: cpus)
@@ -49,6 +51,8 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
                     idleSince[record.cpu] = nil
                 }
                 known[record.cpu] = true
+            } else if old == 2, new == 1 {
+                events += 1
             } else if new == 0 {
                 starts += 1
                 if let before = place[who], before != record.cpu { migrations += 1 }
@@ -63,11 +67,15 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
         }
     }
 
-    /// All wake-ups from idle, a second.
-    public var wakeUpsPerSecond: Double { seconds > 0 ? Double(wakeUps.reduce(0, +)) / seconds : 0 }
+    /// Events a second.
+    public var eventsPerSecond: Double { seconds > 0 ? Double(events) / seconds : 0 }
 
-    /// Migrations a second.
-    public var migrationsPerSecond: Double { seconds > 0 ? Double(migrations) / seconds : 0 }
+    /// All wake-ups from idle, for each event: an emulator that is slow serves fewer events in a second, and a scheduler
+    /// that lets guests wait must not look good for it.
+    public var wakeUpsPerEvent: Double { events > 0 ? Double(wakeUps.reduce(0, +)) / Double(events) : 0 }
+
+    /// Migrations for each event.
+    public var migrationsPerEvent: Double { events > 0 ? Double(migrations) / Double(events) : 0 }
 
     /// How many processors were left alone: busy for less than a hundredth of the time.
     public var leftAlone: Int { busy.count { $0 < 0.01 } }

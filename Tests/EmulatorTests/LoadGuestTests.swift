@@ -25,6 +25,9 @@ import Testing
         #expect(text.contains("\nvcpus = 2\nmaxvcpus = 4\n"))
         #expect(text.contains("lapwing.load=idle,busy\""))
         #expect(LoadGuest(name: "one", load: "idle").configuration(kernel: "/k").contains("\nmaxvcpus = 1\n"))
+        #expect(
+            LoadGuest(name: "one", load: "idle", bringsOnline: true).configuration(kernel: "/k")
+                .contains(" lapwing.load=idle lapwing.online\"\n"))
     }
 }
 

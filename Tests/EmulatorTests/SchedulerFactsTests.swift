@@ -25,7 +25,7 @@ import XenTrace
 
     @Test func `for every measure less is better`() {
         var good = PlacementCounts([], cpus: 2)
-        good.seconds = 1
+        (good.seconds, good.events) = (1, 1)
         var bad = good
         (bad.wakeUps, bad.migrations, bad.busy) = ([5, 5], 7, [0.5, 0.5])
         for (name, value) in SchedulerScenarios.measures { #expect(value(good) < value(bad), "\(name)") }

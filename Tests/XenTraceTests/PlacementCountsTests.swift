@@ -32,7 +32,21 @@ private func change(_ time: Int64, _ cpu: Int, _ domain: UInt32, _ vcpu: UInt32,
         #expect(counts.leftAlone == 1)
         #expect(counts.migrations == 0)
         #expect(counts.starts == 2)
-        #expect(counts.wakeUpsPerSecond == 2)
+    }
+
+    @Test func `counts are weighed with what was asked, which is that a sleeper wakes`() {
+        let counts = PlacementCounts(
+            [
+                change(0, 0, idle, 0, .runnable, .running), change(50, 1, 1, 0, .blocked, .runnable),
+                change(100, 0, idle, 0, .running, .runnable), change(100, 0, 1, 0, .runnable, .running),
+                change(200, 0, 1, 0, .running, .runnable), change(200, 0, 1, 1, .blocked, .runnable),
+                change(200, 0, 1, 1, .runnable, .running), change(500, 1, 1, 0, .runnable, .running),
+            ], cpus: 2)
+        #expect(counts.events == 2)
+        #expect(counts.wakeUpsPerEvent == 0.5)
+        #expect(counts.migrationsPerEvent == 0.5)
+        #expect(counts.eventsPerSecond == 4)
+        #expect(PlacementCounts([], cpus: 1).migrationsPerEvent == 0)
     }
 
     @Test func `a migration is a start on another processor, by each virtual processor on its own`() {
