@@ -13,7 +13,8 @@ enum SchedulerScenarios {
     private static let credit2 = ScenarioGroup(
         "sched.credit2", "the raw image on four processors, with Xen's credit2", kind: .disk, attachment: .nvme,
         boot: BootChange(xenOptions: ["sched=credit2"]), stateUnlock: "none", scheduler: "credit2", change: machine,
-        scenarios: [BootScenarios.units, BootScenarios.hypervisor, ToolScenarios.guests(mix), capture])
+        scenarios: [BootScenarios.units, BootScenarios.hypervisor, ToolScenarios.guests(mix), capture],
+        onlyByName: true)
 
     /// Our scheduler, and the tools that know nothing of it.
     private static let lapwing = ScenarioGroup(
@@ -23,7 +24,7 @@ enum SchedulerScenarios {
         scenarios: [
             BootScenarios.units, BootScenarios.hypervisor, ParameterScenarios.parameters, ToolScenarios.guests(mix),
             capture, comparison, ToolScenarios.listings(mix), ToolScenarios.weights(mix[1]), BootScenarios.console,
-        ])
+        ], onlyByName: true)
 
     /// The same in a Xen with assertions: every way in which domains and processors come, go and move. It is told to use
     /// a scheduler it does not know, and falls back to ours.
@@ -33,7 +34,7 @@ enum SchedulerScenarios {
         boot: BootChange(xenOptions: ["sched=\(wrongName)"], debugHypervisor: true), stateUnlock: "none",
         scheduler: "lapwing", change: machine,
         scenarios: [BootScenarios.units, assertions, fallback, ParameterScenarios.capacities]
-            + ToolScenarios.all + [StressScenarios.stress, BootScenarios.console])
+            + ToolScenarios.all + [StressScenarios.stress, BootScenarios.console], onlyByName: true)
 
     /// One letter short.
     private static let wrongName = "lapwin"
