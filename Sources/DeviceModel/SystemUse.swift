@@ -20,20 +20,25 @@ public struct SystemUse: Sendable, Hashable {
         otherKeyboards = SystemUse.keyboards(tree)
     }
 
-    /// Mounts (proc_pid_mountinfo(5), third field) and swap (proc_swaps(5)), each down to the disks below.
+    /// Mounts (proc_pid_mountinfo(5): third field, and the source after the hyphen) and swap (proc_swaps(5)), each down
+    /// to the disks below. Nil when one stands on a device that the number does not tell, as with btrfs.
     private static func disks(_ finder: DeviceFinder) -> Set<DeviceID>? {
         guard let mounts = finder.tree.bytes("proc/self/mountinfo", limit: 1 << 20) else { return nil }
         var found: Set<DeviceID> = []
         for line in String(decoding: mounts, as: UTF8.self).split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 2 else { continue }
-            found.formUnion(finder.disk("sys/dev/block/" + fields[2]))
+            let hyphen = fields.firstIndex(of: "-") ?? fields.endIndex
+            if fields[2].hasPrefix("0:") {
+                if hyphen + 2 < fields.endIndex, fields[hyphen + 2].hasPrefix("/dev/") { return nil }
+            } else {
+                found.formUnion(finder.disk("sys/dev/block/" + fields[2]))
+            }
         }
         let swaps = finder.tree.bytes("proc/swaps", limit: 1 << 16) ?? []
         for line in String(decoding: swaps, as: UTF8.self).split(separator: "\n").dropFirst() {
-            guard let name = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first?.split(separator: "/").last
-            else { continue }
-            found.formUnion(finder.disk("sys/class/block/" + name))
+            let name = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first?.split(separator: "/").last
+            if let name { found.formUnion(finder.disk("sys/class/block/" + name)) }
         }
         return found
     }
@@ -85,27 +90,29 @@ private struct DeviceFinder {
             return slaves.reduce(into: []) { $0.formUnion(disk("sys/class/block/" + $1, depth: depth + 1)) }
         }
         // A loop device stands on a file, which is on a mounted file system itself.
-        return device(parts).map { [$0] } ?? []
+        return devices(parts)
     }
 
     /// The devices below a network interface: through bridges, bonds and VLANs to the cards.
     func card(_ name: String, depth: Int = 0) -> Set<DeviceID> {
         let base = "sys/class/net/" + name
         guard depth < 8, let parts = tree.devicePath(base) else { return [] }
-        if let found = device(parts) { return [found] }
+        let found = devices(parts)
+        if !found.isEmpty { return found }
         let lower = tree.names(base).filter { $0.hasPrefix("lower_") }.map { String($0.dropFirst(6)) }
         let ports = tree.names(base + "/brif")
         return Set(lower + ports).reduce(into: []) { $0.formUnion(card($1, depth: depth + 1)) }
     }
 
-    /// The USB device, or else the PCI function, nearest to the end of a path below `/sys/devices`.
-    private func device(_ parts: [String]) -> DeviceID? {
-        for part in parts.reversed() {
-            if let usb = inventory.usb.first(where: { $0.port == part }) { return usb.id }
+    /// All devices on a path below `/sys/devices`: the one at its end, and what that hangs on.
+    private func devices(_ parts: [String]) -> Set<DeviceID> {
+        var found: Set<DeviceID> = []
+        for part in parts {
+            if let usb = inventory.usb.first(where: { $0.port == part }) { found.insert(usb.id) }
             if let address = PCIAddress(part), let function = inventory.pci.first(where: { $0.address == address }) {
-                return function.id
+                found.insert(function.id)
             }
         }
-        return nil
+        return found
     }
 }

@@ -14,6 +14,8 @@ public struct MachineFacts: Sendable, Hashable {
     let companions: [DeviceID: [DeviceID]]
     /// Adapters that drive a screen, as far as that can be told.
     let screens: Set<DeviceID>
+    /// Functions that a driver holds for a domain: they are not dom0's already.
+    let away: Set<DeviceID>
     let inventory: Inventory
     /// The controllers or sticks of the disks the system runs from; nil when that is not known.
     public let bootDisks: Set<DeviceID>?
@@ -21,6 +23,9 @@ public struct MachineFacts: Sendable, Hashable {
     public let uplinks: Set<DeviceID>?
     /// How many input devices dom0 has that are neither PCI nor USB, such as a PS/2 keyboard.
     public let otherInputs: Int
+
+    /// Drivers that hold a function for somebody else.
+    private static let holders: Set<String> = ["pciback", "xen-pciback", "vfio-pci", "pci-stub"]
 
     /// The facts of a machine.
     public init(
@@ -31,6 +36,7 @@ public struct MachineFacts: Sendable, Hashable {
         self.bootDisks = bootDisks
         self.uplinks = uplinks
         self.otherInputs = otherInputs
+        away = Set(inventory.pci.filter { MachineFacts.holders.contains($0.driver ?? "") }.map(\.id))
         var devices: [DeviceID: PolicyDevice] = [:]
         let functions = Dictionary(inventory.pci.map { ($0.address, $0) }) { first, _ in first }
         let places = Dictionary(inventory.usb.map { ($0.port, $0) }) { first, _ in first }
@@ -127,6 +133,8 @@ public struct MachineFacts: Sendable, Hashable {
     func protections(of device: PolicyDevice, rule: PolicyRule?, given: Set<DeviceID>) -> [ProtectionFinding] {
         var found: [ProtectionFinding] = []
         let along = goingAlong(device.id).compactMap { devices[$0] }
+        // Where the device itself is now is no matter: the answer is the same before it is given and after.
+        let given = given.union(away).subtracting(along.map(\.id))
         let leaving = given.union(along.map(\.id))
         for other in along {
             // The root hub of a controller goes with it.

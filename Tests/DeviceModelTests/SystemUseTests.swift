@@ -65,6 +65,13 @@ import struct SystemPackage.FilePath
         #expect(found.disks == [Self.disk.id])
     }
 
+    @Test func `a file system whose number tells no disk leaves it unknown which disks are in use`() throws {
+        let files = ["proc/self/mountinfo": "21 1 0:31 /root / rw shared:1 - btrfs /dev/nvme0n1p2 rw\n"]
+        #expect(try use(files).disks == nil)
+        let memory = ["proc/self/mountinfo": "21 1 0:31 / / rw shared:1 master:2 - tmpfs tmpfs rw\n"]
+        #expect(try use(memory).disks == [])
+    }
+
     @Test func `swap on a stick protects the stick`() throws {
         let place = "devices/pci0000:00/0000:00:14.0/usb1/1-4/1-4:1.0/host0/target0:0:0/0:0:0:0/block/sda"
         let found = try use([

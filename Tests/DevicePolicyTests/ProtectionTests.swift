@@ -71,6 +71,15 @@ import Testing
         #expect(try findings(Support.vga.id, machine(.connected), given: [second.id]) == [.onlyDisplay])
     }
 
+    @Test func `an adapter that pciback holds is no screen of dom0, and asking again gives the same answer`() throws {
+        var second = Support.pci("04:00.0", "030000", 0x10DE)
+        #expect(try findings(Support.vga.id, Support.laptop(more: [second])) == [])
+        second.driver = "pciback"
+        #expect(try findings(Support.vga.id, Support.laptop(more: [second])) == [.onlyDisplay])
+        #expect(try findings(second.id, Support.laptop(more: [second])) == [])
+        #expect(try findings(second.id, Support.laptop(more: [second]), given: [Support.vga.id]) == [.onlyDisplay])
+    }
+
     @Test func `an input device stays unless a rule names it as one`() throws {
         let machine = Support.laptop([Support.keyboard])
         #expect(try findings(Support.keyboard.id, machine) == [])
