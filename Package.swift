@@ -65,6 +65,8 @@ let package = Package(
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
+        module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
+        module("XenControl", ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", systemPackage]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
@@ -107,12 +109,13 @@ let package = Package(
             "lapwingctl",
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "DevicePolicy", "Diagnostics", "CLinux", systemPackage, arguments,
+                "DevicePolicy", "Diagnostics", "DomainDefinitions", "CLinux", systemPackage, arguments,
             ]),
         program(
             "lapwingd",
             [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", systemPackage, arguments,
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", "XenControl", systemPackage,
+                arguments,
             ]),
         program(
             "lapwing-install", ["LapwingCore", "DeviceConfig", "TargetInstall", systemPackage, arguments]),
@@ -139,6 +142,8 @@ let package = Package(
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("XenControl", ["LapwingCore", "DeviceConfig", "DomainDefinitions", systemPackage]),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         .executableTarget(
             name: "engine-probe", dependencies: ["LapwingCore", "BuildEngine", systemPackage],

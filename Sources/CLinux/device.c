@@ -115,6 +115,14 @@ int lapwing_socket_accept(int fd)
     return peer < 0 ? -errno : peer;
 }
 
+long long lapwing_socket_peer_user(int fd)
+{
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 ? -errno : (long long)peer.uid;
+}
+
 long lapwing_socket_receive(int fd, void *buffer, size_t count)
 {
     ssize_t got;

@@ -45,6 +45,33 @@ public struct ControlClient: Sendable {
         }
     }
 
+    /// Asks for events and hands each over, its name and its data, until the daemon ends. Throws as `ask` does, and what
+    /// the body throws; the connection's end is `control.no-answer`.
+    public func listen(_ body: (String, JSONValue) throws -> Void) throws {
+        let raw = lapwing_socket_connect(socket.string, Int32(seconds))
+        guard raw >= 0 else { throw refused(Errno(rawValue: -raw)) }
+        let descriptor = FileDescriptor(rawValue: raw)
+        try descriptor.closeAfter {
+            try send(try ControlMessage.request(id: 1, method: "monitor", params: [:]).line(), descriptor)
+            var lines = LineSplitter()
+            var chunk = [UInt8](repeating: 0, count: 1 << 14)
+            while true {
+                while let line = try lines.next() {
+                    switch try ControlMessage(line: line) {
+                    case .event(let name, let data): try body(name, data)
+                    case .failure(_, let failure): throw failure.error
+                    default: continue
+                    }
+                }
+                let got = chunk.withUnsafeMutableBytes {
+                    lapwing_socket_receive(raw, $0.baseAddress, $0.count)
+                }
+                guard got > 0 else { throw noAnswer(got) }
+                lines.append(chunk[..<got])
+            }
+        }
+    }
+
     private func send(_ bytes: [UInt8], _ descriptor: FileDescriptor) throws {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -27,4 +27,14 @@ public struct DevicePaths: Sendable, Hashable {
     public var userRecords: FilePath { at("/run/userdb") }
     /// The socket of `lapwingd`: `/run/lapwing/control.sock`.
     public var socket: FilePath { at("/run/lapwing/control.sock") }
+    /// Definitions of domains made on the device: `/var/lib/lapwing/domains.d`.
+    public var domainFiles: FilePath { at("/var/lib/lapwing/domains.d") }
+    /// What is known of each domain beyond its definition, its UUID: `/var/lib/lapwing/domains`.
+    public var domainIdentities: FilePath { at("/var/lib/lapwing/domains") }
+    /// Disk images made for domains, a directory each: `/var/lib/lapwing/disks`.
+    public var domainDisks: FilePath { at("/var/lib/lapwing/disks") }
+    /// What holds until the machine restarts: `/run/lapwing/domains`.
+    public var domainRun: FilePath { at("/run/lapwing/domains") }
+    /// The socket of the XenStore: `/run/xenstored/socket`.
+    public var xenStore: FilePath { at("/run/xenstored/socket") }
 }

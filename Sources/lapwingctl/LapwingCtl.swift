@@ -15,8 +15,9 @@ struct LapwingCtl: AsyncParsableCommand {
             """,
         version: LapwingVersion.text,
         subcommands: [
-            VersionCommand.self, StatusCommand.self, ConfigCommand.self, AccessCommand.self, DeviceCommand.self,
-            USBCommand.self, PCICommand.self, GPUCommand.self, WLANCommand.self, PolicyCommand.self,
+            VersionCommand.self, StatusCommand.self, DomainCommand.self, MonitorCommand.self, ConfigCommand.self,
+            AccessCommand.self, DeviceCommand.self, USBCommand.self, PCICommand.self, GPUCommand.self,
+            WLANCommand.self, PolicyCommand.self,
         ])
 }
 

@@ -4,44 +4,131 @@ import ControlProtocol
 import DeviceConfig
 import Diagnostics
 import LapwingCore
+import XenControl
 
 /// Answers requests. It knows nothing of sockets.
-struct Handler {
+struct Handler: Sendable {
     let status: StatusReader
     let paths: DevicePaths
+    let domains: DomainManager
 
-    /// The answer to a line of a client.
-    func answer(_ line: [UInt8]) async -> ControlMessage {
+    /// The answer to a line of a client, whose user id is `user`.
+    func answer(_ line: [UInt8], user: UInt32) async -> ControlMessage {
         let message: ControlMessage
         do {
             message = try ControlMessage(line: line)
         } catch {
             return .failure(id: nil, ControlFailure(error))
         }
-        guard case .request(let id, let method, _) = message else {
-            return .failure(
-                id: nil, ControlFailure(LapwingError("control.not-a-request", "The daemon takes requests only.")))
+        guard case .request(let id, let method, let params) = message else {
+            let error = LapwingError("control.not-a-request", "The daemon takes requests only.")
+            return .failure(id: nil, ControlFailure(error))
         }
         do {
-            return .result(id: id, try await result(of: method))
+            return .result(id: id, try await result(of: method, Params(params), user))
         } catch let error as LapwingError {
             return .failure(id: id, ControlFailure(error))
+        } catch let errors as LapwingErrors {
+            return .failure(id: id, ControlFailure(Self.one(errors)))
         } catch {
-            return .failure(id: id, ControlFailure(LapwingError("daemon.bug", "The daemon failed.", cause: "\(error)")))
+            let bug = LapwingError("daemon.bug", "The daemon failed.", cause: "\(error)")
+            return .failure(id: id, ControlFailure(bug))
         }
     }
 
-    private func result(of method: String) async throws -> JSONValue {
+    /// Several errors as one that can travel: the places go into the text.
+    private static func one(_ errors: LapwingErrors) -> LapwingError {
+        guard var first = errors.errors.first else { return LapwingError("daemon.bug", "The daemon failed.") }
+        let rest = errors.errors.dropFirst().prefix(50).map { error in
+            (error.location.map { "\($0): " } ?? "") + error.message
+        }
+        if let location = first.location { first.message = "\(location): \(first.message)" }
+        if !rest.isEmpty { first.cause = "also: " + rest.joined(separator: "\n") }
+        return first
+    }
+
+    private func result(of method: String, _ params: Params, _ user: UInt32) async throws -> JSONValue {
         switch method {
         case "version":
             return .object([
                 "version": .string(LapwingVersion.text), "protocol": .integer(Int64(ControlWire.version)),
             ])
+        // The event loop has noted that this client wants events.
+        case "monitor": return .null
         case "status": return try JSONValue(encoding: await status.read())
+        case "domain.list":
+            let list = try await domains.list()
+            return .object([
+                "domains": try JSONValue(encoding: list.domains),
+                "problems": .array(list.problems.prefix(50).map { .string($0.description) }),
+            ])
+        case "domain.show": return try JSONValue(encoding: await domains.show(try params.name()))
+        case "domain.define":
+            let names = try await domains.define(
+                try params.text("text", limit: 200 << 10), file: try params.text("file", limit: 1024),
+                replace: try params.flag("replace"), images: true, user: user)
+            return .array(names.map { .string($0) })
+        case "domain.start":
+            return .object(["started": .bool(try await domains.start(try params.name(), user: user))])
+        case "domain.stop":
+            return try JSONValue(
+                encoding: await domains.stop(
+                    try params.name(), force: try params.flag("force"), seconds: try params.seconds(), user: user))
+        case "domain.restart":
+            return try JSONValue(
+                encoding: await domains.restart(
+                    try params.name(), force: try params.flag("force"), seconds: try params.seconds(), user: user))
+        case "domain.autostart":
+            try await domains.setAutostart(
+                try params.name(), try params.flag("on"), order: try params.number("order", in: 0...999), user: user)
+            return .null
+        case "domain.remove":
+            let left = try await domains.remove(try params.name(), disks: try params.flag("disks"), user: user)
+            return .array(left.map { .string($0) })
         default:
             throw LapwingError(
                 "control.unknown-method", exit: .usage, "The daemon knows no such method.", subject: method,
                 hint: "lapwingctl and lapwingd may be of different versions: lapwingctl version.")
         }
     }
+}
+
+/// The parameters of a request, each looked at before it is used; unknown ones are ignored, so that a newer client may
+/// send more.
+struct Params {
+    private let values: [String: JSONValue]
+
+    init(_ values: [String: JSONValue]) { self.values = values }
+
+    private func bad(_ key: String) -> LapwingError {
+        LapwingError("control.bad-params", exit: .usage, "A parameter is missing or of the wrong kind.", subject: key)
+    }
+
+    func text(_ key: String, limit: Int) throws -> String {
+        guard let text = values[key]?.text, text.utf8.count <= limit else { throw bad(key) }
+        return text
+    }
+
+    func name() throws -> String { try text("name", limit: 64) }
+
+    /// False when it is not there.
+    func flag(_ key: String) throws -> Bool {
+        switch values[key] {
+        case nil: return false
+        case .bool(let value): return value
+        default: throw bad(key)
+        }
+    }
+
+    /// Nil when it is not there.
+    func number(_ key: String, in range: ClosedRange<Int64>) throws -> Int? {
+        switch values[key] {
+        case nil: return nil
+        case .integer(let value) where range.contains(value): return Int(value)
+        default: throw bad(key)
+        }
+    }
+
+    /// How long a guest may take to end: a minute unless told, an hour at most.
+    func seconds() throws -> Int { try number("seconds", in: 0...3600) ?? 60 }
 }

@@ -6,6 +6,7 @@ import DeviceConfig
 import Diagnostics
 import LapwingCore
 import SystemPackage
+import XenControl
 
 /// The program: reads its options, opens the socket, serves until it is told to stop.
 @main
@@ -34,9 +35,25 @@ struct LapwingD: AsyncParsableCommand {
             let listener = try Listener(
                 environment: context.environment, path: socket.map { FilePath($0) } ?? paths.socket, group: group,
                 progress: context.progress)
+            let mailbox = try Mailbox()
+            let journal = Journal()
+            let progress = context.progress
+            let domains = DomainManager(
+                paths: paths, xen: XLHypervisor(runner: context.runner, run: paths.domainRun), clock: context.clock
+            ) { event in
+                journal.write(event, progress)
+                if let data = try? JSONValue(encoding: event) {
+                    mailbox.post(.event(.event(name: event.name, data)))
+                }
+            }
             let handler = Handler(
-                status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths)
-            try await Server(listener: listener, handler: handler, context: context).serve()
+                status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths,
+                domains: domains)
+            let store = offline ? nil : paths.xenStore
+            try await EventThread.run {
+                try Server(listener: listener, handler: handler, context: context, mailbox: mailbox, xenStore: store)
+                    .serve()
+            }
         }
         if status != .success { throw ExitCode(status.rawValue) }
     }

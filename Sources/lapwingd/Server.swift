@@ -4,36 +4,61 @@ import CLinux
 import ControlProtocol
 import LapwingCore
 import SystemPackage
+import XenControl
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// The event loop: poll(2) without a timeout, so that an idle daemon never wakes up. Requests are answered one after
-/// the other; what a client can make the daemon hold is bounded.
-struct Server {
+/// The event loop: poll(2) without a timeout, so that an idle daemon never wakes up. It runs on a thread of its own;
+/// the work of requests runs in tasks, so that nobody waits for another's domain. What a client can make the daemon
+/// hold is bounded, and each client has one request under way at most.
+final class Server {
     /// The most clients at once; more wait in the kernel's queue.
     static let clientLimit = 32
+    /// A listener that does not take its events is hung up at so many unsent bytes.
+    static let outputLimit = 512 << 10
 
-    let listener: Listener
-    let handler: Handler
-    let context: Context
+    private let listener: Listener
+    private let handler: Handler
+    private let context: Context
+    private let mailbox: Mailbox
+    private let xenStore: FilePath?
+    private var watch: XenStoreWatch?
+    private var clients: [Client] = []
+    private var nextID = 0
 
     private struct Client {
+        let id: Int
         let descriptor: CInt
+        let user: UInt32
         var lines = LineSplitter()
         var output: [UInt8] = []
         var closing = false
-        /// True when a whole line may wait in `lines` already.
+        /// True while a request is worked on.
+        var working = false
+        /// True when a whole line may wait in `lines`.
         var waiting = false
+        var listening = false
+        var gone = false
+    }
+
+    /// A server; `xenStore` is the socket whose events make it look at the domains, nil for none.
+    init(listener: Listener, handler: Handler, context: Context, mailbox: Mailbox, xenStore: FilePath?) {
+        self.listener = listener
+        self.handler = handler
+        self.context = context
+        self.mailbox = mailbox
+        self.xenStore = xenStore
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP.
-    func serve() async throws {
+    func serve() throws {
         let stop = lapwing_stop_descriptor()
         guard stop >= 0 else { throw Errno(rawValue: -stop) }
+        // A domain that comes or goes between the first look and the watch would be missed the other way around.
+        connectToXen()
         notify("READY=1\nSTATUS=listening")
-        var clients: [Client] = []
         defer {
             for client in clients { close(client.descriptor) }
             if let path = listener.ownPath { _ = lapwing_unlink(path.string) }
@@ -43,14 +68,16 @@ struct Server {
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
                 pollfd(
                     fd: listener.descriptor, events: clients.count < Self.clientLimit ? Int16(POLLIN) : 0, revents: 0),
+                pollfd(fd: mailbox.readEnd, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: watch?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
+            let first = events.count
             for client in clients {
-                let reads = !client.closing && !client.waiting && client.output.isEmpty
+                let reads = !client.closing && !client.working && client.output.isEmpty
                 let wanted = (reads ? POLLIN : 0) | (client.output.isEmpty ? 0 : POLLOUT)
                 events.append(pollfd(fd: client.descriptor, events: Int16(wanted), revents: 0))
             }
-            let busy = clients.contains { $0.waiting && $0.output.isEmpty }
-            if poll(&events, nfds_t(events.count), busy ? 0 : -1) < 0 {
+            if poll(&events, nfds_t(events.count), -1) < 0 {
                 if lapwing_errno() == EINTR { continue }
                 throw Errno(rawValue: lapwing_errno())
             }
@@ -58,58 +85,137 @@ struct Server {
                 notify("STOPPING=1")
                 return
             }
-            var kept: [Client] = []
-            for (var client, event) in zip(clients, events.dropFirst(2)) {
-                if await turn(&client, event.revents) { kept.append(client) } else { close(client.descriptor) }
-            }
-            clients = kept
-            if events[1].revents & Int16(POLLIN) != 0 {
-                let peer = lapwing_socket_accept(listener.descriptor)
-                if peer >= 0 { clients.append(Client(descriptor: peer)) }
+            if events[2].revents != 0 { deliver() }
+            if events[3].revents != 0 { followXen() }
+            for index in clients.indices { turn(&clients[index], events[first + index].revents) }
+            for client in clients where client.gone { close(client.descriptor) }
+            clients.removeAll(where: \.gone)
+            if events[1].revents & Int16(POLLIN) != 0 { accept() }
+        }
+    }
+
+    private func accept() {
+        let peer = lapwing_socket_accept(listener.descriptor)
+        guard peer >= 0 else { return }
+        let user = lapwing_socket_peer_user(peer)
+        guard user >= 0 else {
+            close(peer)
+            return
+        }
+        if watch == nil { connectToXen() }
+        nextID += 1
+        clients.append(Client(id: nextID, descriptor: peer, user: UInt32(clamping: user)))
+    }
+
+    // MARK: Xen
+
+    private func connectToXen() {
+        guard let xenStore, let watch = try? XenStoreWatch(xenStore) else { return }
+        self.watch = watch
+        let domains = handler.domains
+        Task {
+            await domains.look()
+            await domains.autostart()
+        }
+    }
+
+    private func followXen() {
+        guard let changed = watch?.take() else {
+            watch = nil
+            context.progress.warning("the XenStore is gone; it is looked for again with the next request")
+            return
+        }
+        let domains = handler.domains
+        if changed { Task { await domains.look() } }
+    }
+
+    // MARK: Clients
+
+    private func deliver() {
+        for item in mailbox.take() {
+            switch item {
+            case .answer(let id, let message):
+                guard let index = clients.firstIndex(where: { $0.id == id }) else { continue }
+                clients[index].working = false
+                clients[index].waiting = true
+                send(message, to: &clients[index])
+            case .event(let message):
+                guard let line = try? message.line() else { continue }
+                for index in clients.indices where clients[index].listening {
+                    clients[index].output += line
+                    if clients[index].output.count > Self.outputLimit { clients[index].gone = true }
+                }
             }
         }
     }
 
-    /// Serves what poll found for a client; false when the client is done. One request of each client is answered
-    /// per turn, and none while an earlier answer waits to be taken: a client that does not read is not served.
-    private func turn(_ client: inout Client, _ found: Int16) async -> Bool {
-        if found & Int16(POLLIN) != 0 {
+    private func send(_ message: ControlMessage, to client: inout Client) {
+        do {
+            client.output += try message.line()
+        } catch {
+            fail(error, &client)
+        }
+    }
+
+    /// The stream cannot be followed any more: say why, then close.
+    private func fail(_ error: any Error, _ client: inout Client) {
+        let failure = error as? LapwingError ?? LapwingError("daemon.bug", "The daemon failed.", cause: "\(error)")
+        client.output += (try? ControlMessage.failure(id: nil, ControlFailure(failure)).line()) ?? []
+        client.closing = true
+    }
+
+    /// Serves what poll found for a client. No request is taken while an earlier one is worked on or its answer waits
+    /// to be read: a client that does not read is not served.
+    private func turn(_ client: inout Client, _ found: Int16) {
+        if found & Int16(POLLIN) != 0, !client.working {
             var chunk = [UInt8](repeating: 0, count: 1 << 14)
             let got = chunk.withUnsafeMutableBytes {
                 lapwing_socket_receive(client.descriptor, $0.baseAddress, $0.count)
             }
-            if got == 0 || (got < 0 && got != -Int(EAGAIN)) { return false }
+            if got == 0 || (got < 0 && got != -Int(EAGAIN)) {
+                client.gone = true
+                return
+            }
             if got > 0 {
                 client.lines.append(chunk[..<got])
                 client.waiting = true
             }
         } else if found & Int16(POLLHUP | POLLERR) != 0 {
-            return false
+            client.gone = true
+            return
         }
-        if client.waiting, client.output.isEmpty { await answerLine(&client) }
+        flush(&client)
+        if client.waiting, !client.working, !client.closing, client.output.isEmpty { take(&client) }
+        flush(&client)
+        if client.closing, client.output.isEmpty { client.gone = true }
+    }
+
+    private func flush(_ client: inout Client) {
         while !client.output.isEmpty {
             let sent = client.output.withUnsafeBytes {
                 lapwing_socket_send(client.descriptor, $0.baseAddress, $0.count)
             }
-            if sent == -Int(EAGAIN) { break }
-            if sent <= 0 { return false }
+            if sent == -Int(EAGAIN) { return }
+            if sent <= 0 {
+                client.gone = true
+                return
+            }
             client.output.removeFirst(sent)
         }
-        return !(client.closing && client.output.isEmpty)
     }
 
-    private func answerLine(_ client: inout Client) async {
+    private func take(_ client: inout Client) {
         do {
             guard let line = try client.lines.next() else {
                 client.waiting = false
                 return
             }
-            client.output = try await handler.answer(line).line()
+            if case .request(_, "monitor", _)? = try? ControlMessage(line: line) { client.listening = true }
+            client.working = true
+            let (id, user, handler, mailbox) = (client.id, client.user, handler, mailbox)
+            Task { mailbox.post(.answer(client: id, await handler.answer(line, user: user))) }
         } catch {
-            // The stream cannot be followed any more: say why, then close.
-            let failure = error as? LapwingError ?? LapwingError("daemon.bug", "The daemon failed.", cause: "\(error)")
-            client.output = (try? ControlMessage.failure(id: nil, ControlFailure(failure)).line()) ?? []
-            client.closing = true
+            fail(error, &client)
         }
     }
 

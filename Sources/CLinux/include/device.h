@@ -14,6 +14,8 @@ int lapwing_socket_connect(const char *path, int seconds);
 int lapwing_socket_notify(const char *path, const void *bytes, size_t count);
 /* accept4 with non-blocking and close-on-exec. */
 int lapwing_socket_accept(int fd);
+/* The user id of whoever connected (SO_PEERCRED, whose struct stands behind _GNU_SOURCE), or -errno. */
+long long lapwing_socket_peer_user(int fd);
 /* recv/send that never raise SIGPIPE; 0 from receive is the end of the stream. */
 long lapwing_socket_receive(int fd, void *buffer, size_t count);
 long lapwing_socket_send(int fd, const void *buffer, size_t count);

@@ -37,10 +37,18 @@ public enum DeviceOverlay {
                 timerSlop: recipe.power.timerSlop),
             domains: try recipe.domains.mapValues { domain in
                 DomainSettings(
-                    type: try value(domain.type.rawValue, DomainSettings.Kind.self), memory: domain.memory,
-                    vcpus: domain.vcpus,
-                    disks: domain.disks.map { .init(name: $0.name, size: $0.size, readOnly: $0.readOnly) },
-                    autostart: domain.autostart,
+                    description: domain.description, type: try value(domain.type.rawValue, DomainSettings.Kind.self),
+                    memory: domain.memory, vcpus: domain.vcpus,
+                    disks: domain.disks.map {
+                        .init(
+                            name: $0.name, size: $0.size, file: $0.file, device: $0.device, cdrom: $0.cdrom,
+                            readOnly: $0.readOnly)
+                    },
+                    kernel: domain.kernel, ramdisk: domain.ramdisk, cmdline: domain.cmdline,
+                    boot: try domain.boot.map { try value($0.rawValue, DomainSettings.BootDevice.self) },
+                    display: try value(domain.display.rawValue, DomainSettings.Display.self),
+                    autostart: domain.autostart, startOrder: domain.startOrder,
+                    onCrash: try value(domain.onCrash.rawValue, DomainSettings.OnCrash.self),
                     battery: try value(domain.battery.rawValue, DomainSettings.Battery.self))
             },
             installer: InstallerSettings(enabled: recipe.installer.enabled))

@@ -47,18 +47,26 @@ public struct ProgramSources: Sendable, Hashable {
             name: "Diagnostics", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
         Module(
+            name: "DomainDefinitions", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
+            products: ["SystemPackage"]),
+        Module(
+            name: "XenControl", kind: .library,
+            modules: ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions"], products: ["SystemPackage"]),
+        Module(
             name: "TargetInstall", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
         Module(
             name: "lapwingctl", kind: .program,
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "DevicePolicy", "Diagnostics", "CLinux",
+                "DevicePolicy", "Diagnostics", "DomainDefinitions", "CLinux",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
             name: "lapwingd", kind: .program,
-            modules: ["LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux"],
+            modules: [
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", "XenControl",
+            ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
             name: "lapwing-install", kind: .program, modules: ["LapwingCore", "DeviceConfig", "TargetInstall"],

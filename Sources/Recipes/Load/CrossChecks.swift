@@ -256,6 +256,29 @@ struct CrossChecks {
                     "conflict", "domains.\(name).type", "On arm64 a domain cannot be \(domain.type.rawValue).",
                     "Write type: pvh.")
             }
+            if domain.type != .hvm, domain.kernel == nil {
+                fail(
+                    "conflict", "domains.\(name)", "A domain of type \(domain.type.rawValue) needs a kernel.",
+                    "Name it by kernel: /path.")
+            }
+            if domain.kernel == nil, domain.ramdisk != nil || domain.cmdline != nil {
+                fail("conflict", "domains.\(name)", "A ramdisk or command line without a kernel is never read.", nil)
+            }
+            if domain.type != .hvm, !domain.boot.isEmpty || domain.display != .none {
+                fail("conflict", "domains.\(name)", "Only an HVM domain has a boot order and a screen.", nil)
+            }
+            for disk in domain.disks {
+                let sources = [disk.size != nil, disk.file != nil, disk.device != nil, disk.cdrom != nil]
+                if sources.count(where: { $0 }) != 1 {
+                    fail(
+                        "conflict", "domains.\(name).disks",
+                        "The disk \(disk.name) has not exactly one of size, file, device and cdrom.",
+                        "size: 20 GiB makes an image on the state partition.")
+                }
+                if domain.type != .hvm, disk.cdrom != nil {
+                    fail("conflict", "domains.\(name).disks", "Only an HVM domain has an optical drive.", nil)
+                }
+            }
         }
     }
 }

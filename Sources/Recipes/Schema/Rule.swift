@@ -88,6 +88,14 @@ public struct Rule: Sendable, Hashable {
     public static let absolutePath = text(
         #"(/(?!\.{1,2}(/|$))[^/\u0000-\u001f\u007f]+)+"#, "an absolute path",
         "Start with /, without . or .. and without a slash at the end: /etc/motd.", limit: 4095)
+    /// A path of dom0 that goes into a guest's configuration: no quotes, commas and backslashes, printable ASCII.
+    public static let guestPath = text(
+        #"(/(?!\.{1,2}(/|$))[ !#-&(-+\-.0-\[\]-~]+)+"#, "a path for a guest's configuration",
+        "Start with /, without quotes, commas and backslashes: /var/lib/lapwing/images/install.iso.", limit: 1023)
+    /// A guest kernel's command line.
+    public static let commandLine = text(
+        #"[ !#-&(-\[\]-~]+"#, "a kernel command line", "Use printable ASCII without quotes and backslashes.",
+        limit: 2047)
     /// A relative path that stays below its directory.
     public static let relativePath = text(
         #"(?!\.{1,2}(/|$))[^/\u0000-\u001f\u007f]+(/(?!\.{1,2}(/|$))[^/\u0000-\u001f\u007f]+)*"#, "a relative path",

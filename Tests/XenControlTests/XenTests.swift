@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DeviceConfig
+import LapwingCore
+import SystemPackage
+import Testing
+
+@testable import XenControl
+
+@Suite struct XenTests {
+    /// What `xl list -v` of Xen 4.20 printed in the emulator.
+    static let recorded = """
+        Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label
+        Domain-0                                     0  2048     2     r-----     450.9 00000000-0000-0000-0000-000000000000        -                -
+        gpvh                                         1   192     1     -b----      39.7 00000000-0000-4000-8000-000000000004        -                -
+        ghvm                                         2   256     1     --p---       0.0 00000000-0000-4000-8000-000000000005        -                -
+
+        """
+
+    @Test func `what xl printed on real Xen is read`() throws {
+        let domains = try XenListing.parse(Self.recorded)
+        #expect(domains.map(\.name) == ["Domain-0", "gpvh", "ghvm"])
+        #expect(domains.map(\.paused) == [false, false, true])
+        #expect(domains[1].memory == 192 && domains[1].seconds == 39.7 && domains[1].ending == nil)
+        #expect(domains[2].uuid == "00000000-0000-4000-8000-000000000005")
+    }
+
+    @Test(arguments: [
+        ("", false), ("Name ID\n", false), (recorded + "half a line 3 192\n", false), (recorded, true),
+    ])
+    func `a listing with a hole is an error and not a shorter truth`(text: String, good: Bool) {
+        #expect(((try? XenListing.parse(text)) != nil) == good)
+    }
+
+    @Test func `a name with spaces does not move the columns`() throws {
+        let line =
+            "a 9 b -  3   192     1     ---sc-      39.7 00000000-0000-4000-8000-000000000004        3                -"
+        let heading = Self.recorded.split(separator: "\n")[0]
+        let domain = try #require(try XenListing.parse(heading + "\n" + line + "\n").first)
+        #expect(domain.name == "a 9 b -" && domain.id == 3 && domain.ending == .crash)
+    }
+
+    private func configuration(_ settings: DomainSettings) -> XLConfiguration {
+        XLConfiguration(
+            name: "work", uuid: "00000000-0000-4000-8000-000000000005", settings: settings,
+            disks: "/var/lib/lapwing/disks", run: "/run/lapwing/domains")
+    }
+
+    @Test func `a PVH guest's configuration`() throws {
+        let text = try configuration(
+            DomainSettings(
+                type: .pvh, memory: ByteSize(bytes: 192 << 20), vcpus: 2,
+                disks: [
+                    .init(name: "system", size: ByteSize(bytes: 1 << 30)),
+                    .init(name: "data", device: "/dev/vg/data", readOnly: true),
+                ], kernel: "/boot/vmlinuz", ramdisk: "/r", cmdline: "console=hvc0 a=b")
+        ).text()
+        #expect(
+            text == """
+                name = "work"
+                uuid = "00000000-0000-4000-8000-000000000005"
+                type = "pvh"
+                memory = 192
+                maxmem = 192
+                vcpus = 2
+                kernel = "/boot/vmlinuz"
+                ramdisk = "/r"
+                cmdline = "console=hvc0 a=b"
+                on_poweroff = "destroy"
+                on_reboot = "destroy"
+                on_crash = "preserve"
+                disk = [
+                  "vdev=xvda,format=raw,access=rw,target=/var/lib/lapwing/disks/work/system.img",
+                  "vdev=xvdb,format=raw,access=ro,target=/dev/vg/data",
+                ]
+
+                """)
+    }
+
+    @Test func `an HVM guest has its screen on a local socket only`() throws {
+        let text = try configuration(
+            DomainSettings(
+                type: .hvm, memory: ByteSize(bytes: 1 << 30), vcpus: 1,
+                disks: [
+                    .init(name: "system", file: "/x/a.qcow2"), .init(name: "install", cdrom: "/x/install (1).iso"),
+                ], boot: [.cdrom, .disk], display: .vnc)
+        ).text()
+        #expect(text.contains("vnclisten = \"unix:/run/lapwing/domains/work.vnc\"\nvncunused = 0\n"))
+        #expect(text.contains("boot = \"dc\"\n"))
+        #expect(text.contains("\"vdev=hda,format=qcow2,access=rw,target=/x/a.qcow2\""))
+        #expect(text.contains("\"vdev=hdb,format=raw,access=ro,devtype=cdrom,target=/x/install (1).iso\""))
+        let dark = try configuration(
+            DomainSettings(type: .hvm, memory: ByteSize(bytes: 1 << 30), vcpus: 1)
+        ).text()
+        #expect(dark.contains("vnc = 0\n") && !dark.contains("vnclisten"))
+    }
+
+    @Test func `a value that could end its quotes is never written`() {
+        for bad in ["/k\" on_crash=\"x", "/k\n", "/k\\", "/a,readonly=off"] {
+            let settings = DomainSettings(
+                type: .pvh, memory: ByteSize(bytes: 1 << 30), vcpus: 1, kernel: bad)
+            #expect(throws: LapwingError.self) { try configuration(settings).text() }
+        }
+        #expect(throws: LapwingError.self) { try XLConfiguration.quoted("a\"b") }
+    }
+
+    @Test func `XenStore messages are cut out of the stream, and a long one ends it`() throws {
+        var buffer = XenStoreWire.encode(.watchEvent, request: 0, Array("@releaseDomain\0lapwing\0".utf8))
+        let whole = buffer
+        buffer += XenStoreWire.encode(.error, request: 7, [69])
+        #expect(try XenStoreWire.next(&buffer)?.payload.count == 23)
+        let second = try #require(try XenStoreWire.next(&buffer))
+        #expect(second.kind == 16 && second.request == 7 && buffer.isEmpty)
+        for count in 0..<whole.count {
+            var part = Array(whole.prefix(count))
+            #expect(try XenStoreWire.next(&part) == nil)
+            #expect(part.count == count)
+        }
+        var long: [UInt8] = [15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]
+        #expect(throws: LapwingError.self) { try XenStoreWire.next(&long) }
+    }
+
+    @Test func `a fresh identity is a version 4 UUID, and no two are equal`() {
+        let one = DomainIdentity.fresh().uuid
+        #expect(one.utf8.count == 36 && one.split(separator: "-").map(\.count) == [8, 4, 4, 4, 12])
+        #expect(Array(one)[14] == "4" && "89ab".contains(Array(one)[19]))
+        #expect(DomainIdentity.fresh().uuid != one)
+    }
+}
