@@ -18,7 +18,7 @@ public enum BootScenarios {
             ScenarioGroup(
                 "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
                 damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
-            AttendedScenarios.group, FallbackScenarios.group,
+            AttendedScenarios.group, FallbackScenarios.group, DomainScenarios.group,
         ] + SchedulerScenarios.groups + [DeviceScenarios.group]
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.

@@ -38,8 +38,8 @@ struct LoadGuest: Sendable, Hashable {
     }
 
     /// Head and tail of a cpio archive (kernel, Documentation/driver-api/early-userspace/buffer-format.rst, "newc")
-    /// around one file `init` of so many bytes.
-    static func archive(size: Int) -> (head: [UInt8], tail: [UInt8]) {
+    /// around one file `init` of so many bytes; `links` are further names of it, with the directory before the slash.
+    static func archive(size: Int, links: [String] = []) -> (head: [UInt8], tail: [UInt8]) {
         func entry(_ name: String, mode: UInt32, size: Int) -> [UInt8] {
             func field(_ value: Int) -> String {
                 let digits = String(value, radix: 16)
@@ -51,7 +51,12 @@ struct LoadGuest: Sendable, Hashable {
         }
         func padded(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4) }
         let gap = [UInt8](repeating: 0, count: (4 - size % 4) % 4)
-        return (entry("init", mode: 0o100755, size: size), gap + entry("TRAILER!!!", mode: 0, size: 0))
+        var rest: [UInt8] = []
+        for directory in Set(links.compactMap { $0.split(separator: "/").dropLast().first }).sorted() {
+            rest += entry(String(directory), mode: 0o040755, size: 0)
+        }
+        for link in links { rest += entry(link, mode: 0o120777, size: 5) + padded(Array("/init".utf8)) }
+        return (entry("init", mode: 0o100755, size: size), gap + rest + entry("TRAILER!!!", mode: 0, size: 0))
     }
 }
 

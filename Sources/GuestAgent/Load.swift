@@ -60,6 +60,7 @@ public enum Load: String, Sendable, CaseIterable {
         let count = max(0, read(file, &line, line.count))
         close(file)
         let words = String(decoding: line[..<count], as: UTF8.self)
+        if Witness.isWanted(words) && fork() == 0 { Witness.run() }
         for load in wanted(words) where fork() == 0 { load.run() }
         if words.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains("lapwing.online") { bringOnline() }
         while true {

@@ -150,13 +150,15 @@ extension DomainManager {
             hint: "xl dmesg and /var/log/xen may say more.")
     }
 
-    /// Destroys what Xen has of a domain and clears its unit. Nothing there is fine.
+    /// Clears a domain's unit and destroys what Xen has of it. Nothing there is fine.
     func clear(_ name: String) async throws {
-        let identity = try files.identity(name)
-        if let domain = try await xen.domains().first(where: { $0.uuid == identity?.uuid }) {
-            if !domain.dying { try await xen.destroy(domain.id) }
-        }
+        // The unit's own end destroys the domain, outside of the daemon's confinement: that is where loop devices are
+        // let go. What was made without the unit is destroyed from here.
         await xen.clearUnit(name)
+        let identity = try files.identity(name)
+        if let domain = try await xen.domains().first(where: { $0.uuid == identity?.uuid }), !domain.dying {
+            try await xen.destroy(domain.id)
+        }
         try? Files.remove(paths.domainRun.appending(name + ".vnc"))
     }
 

@@ -17,7 +17,7 @@ public protocol Hypervisor: Sendable {
     func requestPowerOff(_ id: Int) async throws -> Bool
     /// Takes a domain apart, whatever it does.
     func destroy(_ id: Int) async throws
-    /// Clears away what the making of a domain has left behind: the unit, a device model.
+    /// Stops the unit a domain was made in, which destroys the domain and its device model.
     func clearUnit(_ name: String) async
 }
 
@@ -114,7 +114,7 @@ public struct XLHypervisor: Hypervisor {
         _ = try await xl(["destroy", String(id)], Self.shortLimit, "The domain could not be destroyed.")
     }
 
-    /// Stops the unit, so that nothing it started is left, and forgets its failure.
+    /// Stops the unit, which destroys the domain and leaves nothing it started, and forgets its failure.
     public func clearUnit(_ name: String) async {
         let unit = Self.unit(name)
         _ = try? await runner.run(Command("systemctl", ["stop", unit], timeLimit: Self.createLimit))

@@ -90,7 +90,7 @@ final class RecordingXen: Hypervisor {
     func clearUnit(_ name: String) async {
         state.withLock { state in
             state.calls.append("clear \(name)")
-            state.units.remove(name)
+            if state.units.remove(name) != nil { state.domains.removeAll { $0.name == name } }
         }
     }
 }

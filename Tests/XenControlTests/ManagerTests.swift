@@ -27,7 +27,7 @@ import Testing
         _ = try await manager.start("work", user: nil)
         let stop = try await manager.stop("work", force: false, seconds: 5, user: nil)
         #expect(stop.outcome == "stopped")
-        #expect(device.xen.calls.suffix(3) == ["shutdown 1", "destroy 1", "clear work"])
+        #expect(device.xen.calls.suffix(2) == ["shutdown 1", "clear work"])
         #expect(device.phase() == .stopped)
         #expect(try await manager.stop("work", force: false, seconds: 5, user: nil).outcome == "not-running")
     }
@@ -71,6 +71,15 @@ import Testing
         #expect(try await device.xen.domains().map(\.id) == [0])
     }
 
+    @Test func `a domain that was made without its unit is destroyed all the same`() async throws {
+        let device = try TestDevice()
+        _ = try await device.manager().start("work", user: nil)
+        device.xen.set { $0.units = [] }
+        _ = try await device.manager().stop("work", force: true, seconds: 0, user: nil)
+        #expect(device.xen.calls.last == "destroy 1")
+        #expect(try await device.xen.domains().map(\.id) == [0])
+    }
+
     @Test func `a unit that was active without its domain is cleared and used again`() async throws {
         let device = try TestDevice()
         device.xen.set { $0.lost = 1 }
@@ -86,7 +95,7 @@ import Testing
             device.xen.end("work", .reboot)
             await manager.look()
             #expect(
-                device.xen.calls.suffix(4) == ["destroy \(round)", "clear work", "create work", "unpause \(round + 1)"])
+                device.xen.calls.suffix(3) == ["clear work", "create work", "unpause \(round + 1)"])
         }
         device.xen.end("work", .reboot)
         await manager.look()

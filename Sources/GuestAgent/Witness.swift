@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A guest that tells what it is and does what its console says: for scenarios that ask a domain from inside.
+///
+/// The program is then the first process of the guest and its kernel's command line holds `lapwing.witness`. Every two
+/// seconds it says one line, `witness boot=ID up=SECONDS memory=KIB cpus=N disks=NAME:SECTORS,…`; the words `reboot`,
+/// `poweroff` and `crash`, a line each, end it that way.
+public enum Witness {
+    /// True when the kernel's command line asks for a witness.
+    public static func isWanted(_ commandLine: String) -> Bool {
+        commandLine.split { $0 == " " || $0 == "\n" }.contains("lapwing.witness")
+    }
+
+    /// What the kernel is asked when it wants to switch the guest off: it runs `/sbin/poweroff` or `/sbin/reboot`, which
+    /// are this program. Returns for any other name.
+    public static func obey(_ program: String) {
+        if program.hasSuffix("/poweroff") { end(restart: false) }
+        if program.hasSuffix("/reboot") { end(restart: true) }
+    }
+
+    /// Tells and obeys for ever, on the console `/dev/hvc0`.
+    public static func run() -> Never {
+        mkdir("/sys", 0o555)
+        mount("sys", "/sys", "sysfs", 0, nil)
+        let boot = word(text("/proc/sys/kernel/random/boot_id"), 0)
+        var pending: [UInt8] = []
+        while true {
+            let console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC)
+            if console >= 0 {
+                say(line(boot: boot), console)
+                var waits = pollfd(fd: console, events: Int16(POLLIN), revents: 0)
+                if poll(&waits, 1, 2000) > 0 {
+                    var bytes = [UInt8](repeating: 0, count: 256)
+                    let got = read(console, &bytes, bytes.count)
+                    if got > 0 { pending += bytes[..<got] }
+                }
+                close(console)
+            } else {
+                sleep(2)
+            }
+            while let cut = pending.firstIndex(where: { $0 == 10 || $0 == 13 }) {
+                act(String(decoding: pending[..<cut], as: UTF8.self))
+                pending.removeSubrange(...cut)
+            }
+            if pending.count > 4096 { pending = [] }
+        }
+    }
+
+    /// The line it says, from `/proc` and `/sys`.
+    static func line(boot: String) -> String {
+        let memory = text("/proc/meminfo").split(separator: "\n").first.map { word(String($0), 1) } ?? "?"
+        let cpus = text("/proc/cpuinfo").split(separator: "\n").count { $0.hasPrefix("processor") }
+        let disks = text("/proc/partitions").split(separator: "\n").dropFirst().compactMap { line -> String? in
+            let words = line.split(separator: " ")
+            return words.count == 4 && !words[3].hasPrefix("ram") && !words[3].hasPrefix("loop")
+                ? "\(words[3]):\(words[2])" : nil
+        }
+        let up = word(text("/proc/uptime"), 0)
+        return "witness boot=\(boot) up=\(up) memory=\(memory) cpus=\(cpus) disks=\(disks.joined(separator: ","))\n"
+    }
+
+    private static func act(_ command: String) {
+        switch command {
+        case "reboot": end(restart: true)
+        case "poweroff": end(restart: false)
+        case "crash":
+            let trigger = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC)
+            _ = write(trigger, "c", 1)
+        default: break
+        }
+    }
+
+    private static func end(restart: Bool) -> Never {
+        sync()
+        // RB_AUTOBOOT and RB_POWER_OFF (reboot(2)).
+        _ = reboot(restart ? 0x0123_4567 : 0x4321_fedc)
+        while true { pause() }
+    }
+
+    private static func say(_ text: String, _ console: Int32) {
+        let bytes = Array(text.utf8)
+        _ = write(console, bytes, bytes.count)
+    }
+
+    private static func word(_ text: String, _ index: Int) -> String {
+        let words = text.split { $0 == " " || $0 == "\n" || $0 == "\t" }
+        return index < words.count ? String(words[index]) : "?"
+    }
+
+    private static func text(_ path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while bytes.count < 1 << 16 {
+            let got = read(file, &chunk, chunk.count)
+            if got <= 0 { break }
+            bytes += chunk[..<got]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
