@@ -65,18 +65,22 @@ public enum Witness {
         switch command {
         case "reboot": end(restart: true)
         case "poweroff": end(restart: false)
-        case "crash":
-            let trigger = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC)
-            _ = write(trigger, "c", 1)
+        case "crash": sysrq("c")
         default: break
         }
     }
 
     private static func end(restart: Bool) -> Never {
         sync()
-        // RB_AUTOBOOT and RB_POWER_OFF (reboot(2)).
-        _ = reboot(restart ? 0x0123_4567 : 0x4321_fedc)
+        sysrq(restart ? "b" : "o")
         while true { pause() }
+    }
+
+    /// reboot(2) is not among what Swift imports of the C library; this is (kernel, admin-guide/sysrq.rst).
+    private static func sysrq(_ key: String) {
+        let trigger = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC)
+        _ = write(trigger, key, 1)
+        close(trigger)
     }
 
     private static func say(_ text: String, _ console: Int32) {
