@@ -138,6 +138,36 @@ import Testing
         #expect(bursts.map(\.ran) == [100, 300])
     }
 
+    /// Wakes on a CPU and runs there for 40 ns, again and again.
+    static func habit(on cpus: [Int]) -> [TraceRecord] {
+        cpus.enumerated().flatMap { number, cpu in
+            let start = Int64(number) * 100
+            return [(UInt32(2), UInt32(1), 10), (1, 0, 20), (0, 2, 60)].map { old, new, at in
+                TraceRecord(
+                    time: start + Int64(at), cpu: cpu, event: 0x21001 | old << 8 | new << 4, words: [5 << 16])
+            }
+        }
+    }
+
+    @Test func `a simulated trace is like a recorded one when virtual CPUs wake where they did`() {
+        let home = Self.habit(on: [0, 0, 1, 1, 1, 0, 0, 0])
+        let same = Likeness(recorded: home, simulated: [home, home], cpus: 2)
+        #expect(same.measures.allSatisfy { $0.difference == 0 && $0.kept })
+        let roaming = Likeness(recorded: home, simulated: [Self.habit(on: [0, 1, 0, 1, 0, 1, 0, 1])], cpus: 2)
+        let failed = roaming.measures.filter { !$0.kept }.map(\.name)
+        #expect(failed.contains("wake-ups that moved to another CPU"))
+        #expect(failed.contains("wake-ups on the home CPU when it was free"))
+        let packed = Likeness(recorded: home, simulated: [Self.habit(on: [0, 0, 0, 0, 0, 0, 0, 0])], cpus: 2)
+        #expect(packed.measures.first?.kept == false)
+    }
+
+    @Test func `a virtual CPU that is awake when the recording begins is part of the demand`() {
+        let record = TraceRecord(time: 500, cpu: 1, event: 0x21001 | 0 << 8 | 2 << 4, words: [7 << 16])
+        let before = TraceRecord(time: 100, cpu: 0, event: 0x21001 | 2 << 8 | 1 << 4, words: [8 << 16])
+        let analysis = TraceAnalysis([before, record], cpus: 2)
+        #expect(analysis.bursts[TraceAnalysis.Vcpu(domain: 7, id: 0)]?.map(\.ran) == [400])
+    }
+
     @Test func `placements are compared by rank, so equal CPUs may change places`() {
         let a = Placement(runtime: [30, 70], wakeUps: [1, 9], migrations: 2, seconds: 1)
         let b = Placement(runtime: [70, 30], wakeUps: [9, 1], migrations: 2, seconds: 1)

@@ -68,8 +68,10 @@ public struct TraceAnalysis: Sendable {
             let old = record.event >> 8 & 3
             let new = record.event >> 4 & 3
             var state = states[vcpu] ?? State()
+            // Awake since before the capture began: its demand begins there.
+            if states[vcpu] == nil, old <= 1 { state.woken = first }
             if old == 0 {
-                // Running since before the capture began.
+                // Running since then.
                 if state.running < 0, states[vcpu] == nil { (state.running, state.since) = (record.cpu, first) }
                 leave(&state, vcpu, at: record.time)
             }

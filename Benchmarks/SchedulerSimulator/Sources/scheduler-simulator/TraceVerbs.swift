@@ -28,28 +28,23 @@ struct Decode: ParsableCommand {
 }
 
 /// Statistics of a recorded trace, and of the simulated schedulers given the same demand.
-struct Replay: ParsableCommand {
+struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare a recorded trace's placement with a simulated scheduler's.")
 
     @OptionGroup var data: DataOptions
-    @Argument(help: "Text trace, as `decode` writes it.") var trace: String
-    @Option(help: "Machine to simulate.") var machine = "emulator-4c"
+    @Argument(help: "Text trace, as `decode` writes it, packed by gzip or not.") var trace: String
+    @Option(help: "Machine to simulate; the one the trace names when not given.") var machine: String?
     @Option(help: "Schedulers to simulate, separated by spaces.") var schedulers = "credit2"
-    @Option(help: "Seed.") var seed: UInt64 = 1
+    @Option(help: "How many seeds; means are compared.") var seeds: UInt64 = 4
 
-    func run() throws {
-        guard let machine = try data.machines(machine).first else { return }
-        let (records, _) = try TraceFile.parse(Files.text(FilePath(trace)))
-        let real = TraceAnalysis(records, cpus: machine.cpuCount)
-        print("recorded   \(real.placement.line)")
-        let workload = real.workload(named: "recorded", start: records.first?.time ?? 0)
+    func run() async throws {
+        let recorded = try await Recorded(FilePath(trace), data, machine: machine)
         for spec in try SchedulerSpec.list(schedulers) {
-            let simulation = try Simulation(
-                machine: machine, workload: workload, spec: spec, seed: seed, image: data.image)
-            let result = try simulation.run()
-            print("\(spec.text)   \(result.placement.line)")
-            print("distance   \(real.placement.distance(to: result.placement).line)")
+            print("\(spec.text) against the recorded \(recorded.scheduler):")
+            for measure in try recorded.likeness(to: spec.text, seeds: 1...max(1, seeds)).measures {
+                print("  \(measure.line)")
+            }
         }
     }
 }
