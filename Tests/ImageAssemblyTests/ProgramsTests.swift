@@ -20,8 +20,12 @@ struct ProgramsTests {
             } else if path.string.hasSuffix(".swift") {
                 for line in try Files.text(path).split(separator: "\n") {
                     let words = line.split(separator: " ")
-                    if let index = words.firstIndex(of: "import"), index <= 1, index + 1 < words.count {
-                        found.insert(String(words[index + 1]))
+                    // `import struct A.B` imports A.
+                    if let index = words.firstIndex(of: "import"), index <= 1,
+                        let name = words[(index + 1)...].first(where: { !["struct", "func", "enum"].contains($0) }),
+                        let module = name.split(separator: ".").first
+                    {
+                        found.insert(String(module))
                     }
                 }
             }
