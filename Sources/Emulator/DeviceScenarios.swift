@@ -25,7 +25,7 @@ enum DeviceScenarios {
                 Device("bochs-display"),
             ]
         },
-        scenarios: [BootScenarios.units, libraries, usb, groups, capture], onlyByName: true)
+        scenarios: [BootScenarios.units, libraries, usb, groups, capture, policy], onlyByName: true)
 
     private static let libraries = Scenario(
         "libraries-agree", "sysfs and libusb, libpci and libdrm say the same of every device"
@@ -73,5 +73,40 @@ enum DeviceScenarios {
         let captured = try await guest.expect("lapwingctl", "device", "list", "--all", "--root", "/run/capture")
         try guest.require(live == captured, "Both lists must be equal.", seen: live + "\n\n" + captured)
         try await guest.expect("rm", "-r", "/run/capture", "/run/capture.tar")
+    }
+
+    private static let policy = Scenario(
+        "policy", "rules that give everything away leave dom0 its disk, keyboards, hubs and bridges"
+    ) { guest in
+        let rules = "printf 'allow pci to any\\nallow usb to any\\n' > /var/lib/lapwing/policy.d/10-check.rules"
+        try await guest.expect("sh", "-c", "mkdir -p /var/lib/lapwing/policy.d && " + rules)
+        try await guest.expect("lapwingctl", "policy", "check")
+        let list = try await guest.expect("lapwingctl", "policy", "list", "--devices", "--all", "--json")
+        let found = try JSONText.decode(JSONValue.self, from: Array(list.utf8), file: "policy list")["devices"]
+        /// The decision about each device and what protects it, for those whose id has a part.
+        func decisions(_ part: String) -> [(decision: String, protections: [String])] {
+            (found?.elements ?? []).filter { $0["device"]?.text?.contains(part) == true }.map { device in
+                let protections = device["protections"]?.elements ?? []
+                return (device["decision"]?.text ?? "", protections.compactMap { $0["protection"]?.text })
+            }
+        }
+        // By vendor and device, as QEMU has them: NVMe, keyboard and tablet, hub, e1000e behind the switch.
+        for (part, protection) in [
+            ("~1b36.0010", "bootDisk"), ("-u2-1.2~0627.0001", "unnamedInput"), ("-u2-2~0627.0001", "unnamedInput"),
+            ("~0409.55aa", "hub"), ("~104c.8233", "bridge"),
+        ] {
+            let about = decisions(part)
+            try guest.require(
+                !about.isEmpty && about.allSatisfy { $0.decision == "deny" && $0.protections.contains(protection) },
+                "\(part) must stay by the protection \(protection).", seen: list)
+        }
+        let card = decisions("~8086.10d3").map(\.decision)
+        try guest.require(card.contains("allow"), "A network card that dom0 does not use may be given.", seen: list)
+        let disk = try await guest.expect(
+            "sh", "-c", "lapwingctl policy explain $(basename $(readlink -f /sys/class/nvme/nvme0/device))")
+        try guest.require(
+            disk.contains("decision: deny\nbecause: The system runs from it."), "The disk stays.", seen: disk)
+        await guest.note("policy explain", disk.split(separator: "\n").dropFirst().joined(separator: " | "))
+        try await guest.expect("rm", "/var/lib/lapwing/policy.d/10-check.rules")
     }
 }
