@@ -114,8 +114,8 @@ let package = Package(
         program(
             "lapwingd",
             [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", "XenControl", systemPackage,
-                arguments,
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceModel", "Diagnostics", "CLinux",
+                "XenControl", systemPackage, arguments,
             ]),
         program(
             "lapwing-install", ["LapwingCore", "DeviceConfig", "TargetInstall", systemPackage, arguments]),

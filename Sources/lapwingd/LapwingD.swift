@@ -3,6 +3,7 @@
 import ArgumentParser
 import ControlProtocol
 import DeviceConfig
+import DeviceModel
 import Diagnostics
 import LapwingCore
 import SystemPackage
@@ -50,11 +51,34 @@ struct LapwingD: AsyncParsableCommand {
                 status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths,
                 domains: domains)
             let store = offline ? nil : paths.xenStore
+            // Opened before the first look at the devices, so that none slips through in between.
+            let uevents = offline ? nil : openUevents(progress)
+            let hotplug = Hotplug()
+            let tree = try SystemTree(root: FilePath(root))
+            let following = Task {
+                await hotplug.follow(tree, clock: context.clock) { name, data in
+                    mailbox.post(.event(.event(name: name, data)))
+                }
+            }
+            defer { following.cancel() }
             try await EventThread.run {
-                try Server(listener: listener, handler: handler, context: context, mailbox: mailbox, xenStore: store)
-                    .serve()
+                try Server(
+                    listener: listener, handler: handler, context: context, mailbox: mailbox, xenStore: store,
+                    uevents: uevents, deviceChanged: hotplug.changed
+                ).serve()
             }
         }
         if status != .success { throw ExitCode(status.rawValue) }
+    }
+
+    /// Without the kernel's messages the daemon still serves all the rest.
+    private func openUevents(_ progress: any Progress) -> UeventSocket? {
+        do {
+            return try UeventSocket()
+        } catch {
+            let known = error as? LapwingError
+            progress.warning("\(known?.message ?? "no hot-plug") \(known?.cause ?? "")")
+            return nil
+        }
     }
 }

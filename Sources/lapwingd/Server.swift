@@ -2,6 +2,8 @@
 
 import CLinux
 import ControlProtocol
+import DeviceFacts
+import DeviceModel
 import LapwingCore
 import SystemPackage
 import XenControl
@@ -24,6 +26,8 @@ final class Server {
     private let context: Context
     private let mailbox: Mailbox
     private let xenStore: FilePath?
+    private var uevents: UeventSocket?
+    private let deviceChanged: @Sendable (Uevent?) -> Void
     private var watch: XenStoreWatch?
     private var clients: [Client] = []
     private var nextID = 0
@@ -43,13 +47,19 @@ final class Server {
         var gone = false
     }
 
-    /// A server; `xenStore` is the socket whose events make it look at the domains, nil for none.
-    init(listener: Listener, handler: Handler, context: Context, mailbox: Mailbox, xenStore: FilePath?) {
+    /// A server; `xenStore` is the socket whose events make it look at the domains, nil for none. What `uevents` tells
+    /// goes to `deviceChanged`: nil when something was missed and everything has to be looked at.
+    init(
+        listener: Listener, handler: Handler, context: Context, mailbox: Mailbox, xenStore: FilePath?,
+        uevents: UeventSocket?, deviceChanged: @escaping @Sendable (Uevent?) -> Void
+    ) {
         self.listener = listener
         self.handler = handler
         self.context = context
         self.mailbox = mailbox
         self.xenStore = xenStore
+        self.uevents = uevents
+        self.deviceChanged = deviceChanged
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP.
@@ -70,6 +80,7 @@ final class Server {
                     fd: listener.descriptor, events: clients.count < Self.clientLimit ? Int16(POLLIN) : 0, revents: 0),
                 pollfd(fd: mailbox.readEnd, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: watch?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: uevents?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             let first = events.count
             for client in clients {
@@ -87,6 +98,7 @@ final class Server {
             }
             if events[2].revents != 0 { deliver() }
             if events[3].revents != 0 { followXen() }
+            if events[4].revents != 0 { followDevices() }
             for index in clients.indices { turn(&clients[index], events[first + index].revents) }
             for client in clients where client.gone { close(client.descriptor) }
             clients.removeAll(where: \.gone)
@@ -127,6 +139,19 @@ final class Server {
         }
         let domains = handler.domains
         if changed { Task { await domains.look() } }
+    }
+
+    // MARK: Devices
+
+    private func followDevices() {
+        guard let harvest = uevents?.take() else {
+            uevents = nil
+            context.progress.warning(
+                "the kernel does not tell of devices any more; hot-plug does not work until a restart")
+            return
+        }
+        for event in harvest.events where event.concern != nil { deviceChanged(event) }
+        if harvest.lost { deviceChanged(nil) }
     }
 
     // MARK: Clients

@@ -9,7 +9,7 @@ import Testing
 @testable import DeviceModel
 
 /// A directory laid out as `/sys`, thrown away afterwards.
-private final class FakeTree {
+final class FakeTree {
     let root: FilePath
     init() throws {
         root = FilePath(FileManager.default.temporaryDirectory.path).appending(

@@ -65,7 +65,8 @@ public struct ProgramSources: Sendable, Hashable {
         Module(
             name: "lapwingd", kind: .program,
             modules: [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "Diagnostics", "CLinux", "XenControl",
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceModel", "Diagnostics", "CLinux",
+                "XenControl",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(

@@ -29,6 +29,8 @@ struct MonitorCommand: AsyncParsableCommand {
                 } else {
                     var words = [name]
                     if let domain = data["domain"]?.text, !domain.isEmpty { words.append(domain) }
+                    if let device = data["device"]?.text { words.append(device) }
+                    if let place = data["place"]?.text { words.append("at \(place)") }
                     if let reason = data["reason"]?.text { words.append("(\(reason))") }
                     line = SafeText.printable(words.joined(separator: " "))
                 }

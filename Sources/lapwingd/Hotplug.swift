@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ControlProtocol
+import DeviceFacts
+import DeviceModel
+import LapwingCore
+import Synchronization
+
+/// Takes the kernel's messages from the event loop and works on them elsewhere, in order: reading a device may take its
+/// time. What is held is bounded; past the bound everything is looked at once instead.
+final class Hotplug: Sendable {
+    /// The most messages that wait.
+    static let limit = 1024
+
+    private struct Waiting {
+        var events: [Uevent] = []
+        var all = false
+    }
+
+    private let waiting = Mutex(Waiting())
+    private let bell: AsyncStream<Void>.Continuation
+    private let rings: AsyncStream<Void>
+
+    init() {
+        (rings, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Something changed; nil when it is not known what.
+    func changed(_ event: Uevent?) {
+        waiting.withLock { waiting in
+            if let event, !waiting.all, waiting.events.count < Self.limit {
+                waiting.events.append(event)
+            } else {
+                waiting = Waiting(all: true)
+            }
+        }
+        bell.yield()
+    }
+
+    /// Works on what came; nil stands for "look at everything".
+    private func take() -> [Uevent?] {
+        waiting.withLock { waiting in
+            defer { waiting = Waiting() }
+            return waiting.all ? [nil] : waiting.events
+        }
+    }
+
+    /// Tells of devices that come and go until the task ends.
+    func follow(_ tree: SystemTree, clock: any WallClock, report: @Sendable (String, JSONValue) -> Void) async {
+        var watch = DeviceWatch(tree)
+        for await _ in rings {
+            for event in take() {
+                for notice in watch.notices(event) {
+                    let name = notice.added ? "device.added" : "device.removed"
+                    report(
+                        name,
+                        .object([
+                            "name": .string(name), "device": .string(notice.device.rawValue),
+                            "place": .string(notice.place), "time": .number(clock.now()),
+                        ]))
+                }
+            }
+        }
+    }
+}
