@@ -65,6 +65,8 @@ let package = Package(
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
+        module(
+            "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("XenControl", ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", systemPackage]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
@@ -108,8 +110,9 @@ let package = Package(
         program(
             "lapwingctl",
             [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "DevicePolicy", "Diagnostics", "DomainDefinitions", "CLinux", systemPackage, arguments,
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
+                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux",
+                systemPackage, arguments,
             ]),
         program(
             "lapwingd",
@@ -141,6 +144,7 @@ let package = Package(
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
+        tests("DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("XenControl", ["LapwingCore", "DeviceConfig", "DomainDefinitions", systemPackage]),

@@ -35,6 +35,8 @@ public struct DevicePaths: Sendable, Hashable {
     public var domainDisks: FilePath { at("/var/lib/lapwing/disks") }
     /// What holds until the machine restarts: `/run/lapwing/domains`.
     public var domainRun: FilePath { at("/run/lapwing/domains") }
+    /// What is assigned for good: `/var/lib/lapwing/assignments.json`.
+    public var assignments: FilePath { at("/var/lib/lapwing/assignments.json") }
     /// The socket of the XenStore: `/run/xenstored/socket`.
     public var xenStore: FilePath { at("/run/xenstored/socket") }
 }

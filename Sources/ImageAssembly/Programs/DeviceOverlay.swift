@@ -104,6 +104,7 @@ public enum DeviceOverlay {
         "sockets.target.wants/lapwingd.socket": "../lapwingd.socket",
         "multi-user.target.wants/lapwingd.service": "../lapwingd.service",
         "sysinit.target.wants/lapwing-access.service": "../lapwing-access.service",
+        "sysinit.target.wants/lapwing-hide-devices.service": "../lapwing-hide-devices.service",
     ]
 
     /// Makes the root ready for the device programs: the group `lapwing`, a locked root account, and NSS that reads

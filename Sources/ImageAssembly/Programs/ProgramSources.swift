@@ -47,6 +47,11 @@ public struct ProgramSources: Sendable, Hashable {
             name: "Diagnostics", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
         Module(
+            name: "Passthrough", kind: .library, modules: ["LapwingCore", "DeviceFacts"], products: ["SystemPackage"]),
+        Module(
+            name: "DeviceHiding", kind: .library,
+            modules: ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough"], products: ["SystemPackage"]),
+        Module(
             name: "DomainDefinitions", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
         Module(
@@ -58,8 +63,8 @@ public struct ProgramSources: Sendable, Hashable {
         Module(
             name: "lapwingctl", kind: .program,
             modules: [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceModel",
-                "DevicePolicy", "Diagnostics", "DomainDefinitions", "CLinux",
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
+                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(

@@ -164,7 +164,7 @@ public enum RootImageStep {
             "base": .output(base), "programs": .output(programs), "tools": .output(tools),
             "settings": .value(try JSONText.string(settings)),
         ]
-        return Step(id, title: "finish the root and make its verity image", version: 3, inputs: inputs) { run in
+        return Step(id, title: "finish the root and make its verity image", version: 4, inputs: inputs) { run in
             let base = try TarReader.read(try run.input("base").appending(RootBaseStep.tar))
             let laid = [try DeviceOverlay.programsTree(try run.input("programs"))]
             let tree = try contents.finish(base, overlays: laid, epoch: epoch, prepare: DeviceOverlay.prepare)

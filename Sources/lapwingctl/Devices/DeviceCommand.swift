@@ -15,7 +15,7 @@ struct DeviceCommand: AsyncParsableCommand {
             ports), then what it is. Commands also take the BDF of a PCI function, and the port or bus:device number of \
             a USB device; those may name another device tomorrow.
             """,
-        subcommands: [DeviceList.self, DeviceShow.self, DeviceCaptureCommand.self, DeviceCompare.self])
+        subcommands: [DeviceList.self, DeviceShow.self, DeviceHide.self, DeviceCaptureCommand.self, DeviceCompare.self])
 }
 
 /// `lapwingctl device list`
