@@ -39,6 +39,9 @@ public struct WLANReader: Sendable {
         return cards
     }
 
+    /// True when a driver holds the card for somebody else.
+    public static func isHeld(_ card: WLANCard) -> Bool { card.driver.map { placeholders.contains($0) } ?? false }
+
     /// "Network controller, other", under which WLAN cards go, or the wireless class (PCI Code and ID Assignment).
     static func isWireless(_ function: PCIFunction) -> Bool {
         function.classCode.base == 0x02 && function.classCode.sub == 0x80

@@ -60,6 +60,9 @@ int lapwing_uevent_open(void);
    for none, -ENOBUFS when some were lost, -EMSGSIZE for one of the kernel's that the buffer cannot hold. */
 long lapwing_uevent_receive(int fd, void *buffer, size_t size);
 
+/* A generic netlink socket whose receives give up after seconds. */
+int lapwing_netlink_generic(int seconds);
+
 /* Replaces this process; returns only -errno (execv wants an array of pointers ending in null). */
 int lapwing_exec(const char *path, char *const arguments[]);
 

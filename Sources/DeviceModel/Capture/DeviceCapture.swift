@@ -90,7 +90,7 @@ public struct DeviceCapture: Sendable {
             guard let parts = tree.devicePath("sys/class/ieee80211/" + name) else { continue }
             // `…/DEVICE/ieee80211/phy0`: its network interfaces are in `…/DEVICE/net`.
             let device = "sys/devices/" + parts.dropLast(2).joined(separator: "/")
-            for interface in tree.names(device + "/net") { files(device + "/net/" + interface, ["type"]) }
+            for interface in tree.names(device + "/net") { files(device + "/net/" + interface, ["type", "operstate"]) }
         }
     }
 

@@ -8,7 +8,7 @@ import LapwingCore
 /// `lapwingctl wlan`
 struct WLANCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "wlan", abstract: "Show wireless network cards.", subcommands: [WLANList.self])
+        commandName: "wlan", abstract: "Show wireless network cards.", subcommands: [WLANList.self, WLANStatus.self])
 }
 
 /// `lapwingctl wlan list`
@@ -41,7 +41,7 @@ struct WLANList: AsyncParsableCommand {
         }
     }
 
-    private static func rfkill(_ radio: WLANCard.RadioSwitch?) -> String {
+    static func rfkill(_ radio: WLANCard.RadioSwitch?) -> String {
         guard let radio else { return "none" }
         if radio.hard { return "off by switch" }
         return radio.soft ? "off" : "on"

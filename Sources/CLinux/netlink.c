@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* The kernel's own messages; group 2 is udev's. */
@@ -27,6 +28,24 @@ static int filter(int fd)
     struct sock_fprog program = { .len = sizeof code / sizeof *code, .filter = code };
 
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+int lapwing_netlink_generic(int seconds)
+{
+    struct timeval limit = { .tv_sec = seconds };
+    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0
+        || connect(fd, (struct sockaddr *)&kernel, sizeof kernel) != 0) {
+        int error = -errno;
+
+        close(fd);
+        return error;
+    }
+    return fd;
 }
 
 int lapwing_uevent_open(void)
