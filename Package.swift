@@ -64,11 +64,18 @@ let package = Package(
             ["LapwingCore", "DeviceFacts", "CLinux", "CLibUSB", "CLibPCI", "CLibDRM", systemPackage]),
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
-        module("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
+        module("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         module(
             "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("XenControl", ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", systemPackage]),
+        module(
+            "DeviceManagement",
+            [
+                "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
+                "XenControl",
+                systemPackage,
+            ]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
         module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
@@ -117,7 +124,8 @@ let package = Package(
         program(
             "lapwingd",
             [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceModel", "Diagnostics", "CLinux",
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
+                "Diagnostics", "CLinux",
                 "XenControl", systemPackage, arguments,
             ]),
         program(
@@ -143,8 +151,15 @@ let package = Package(
             "DevicePolicy", ["LapwingCore", "DeviceFacts", systemPackage], resources: [.copy("Corpus")]),
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
-        tests("Passthrough", ["LapwingCore", "DeviceFacts", systemPackage]),
+        tests("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         tests("DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
+        tests(
+            "DeviceManagement",
+            [
+                "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
+                "XenControl",
+                systemPackage,
+            ]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("XenControl", ["LapwingCore", "DeviceConfig", "DomainDefinitions", systemPackage]),

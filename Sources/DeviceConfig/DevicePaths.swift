@@ -37,6 +37,8 @@ public struct DevicePaths: Sendable, Hashable {
     public var domainRun: FilePath { at("/run/lapwing/domains") }
     /// What is assigned for good: `/var/lib/lapwing/assignments.json`.
     public var assignments: FilePath { at("/var/lib/lapwing/assignments.json") }
+    /// The device transaction under way: `/run/lapwing/transaction.json`. Nothing of it outlives a restart of the machine.
+    public var transaction: FilePath { at("/run/lapwing/transaction.json") }
     /// The socket of the XenStore: `/run/xenstored/socket`.
     public var xenStore: FilePath { at("/run/xenstored/socket") }
 }

@@ -125,6 +125,17 @@ public struct MachineFacts: Sendable, Hashable {
         return found
     }
 
+    /// The protections that stand in the way of giving a device away whatever the rules say, known or assumed. That no
+    /// rule names an input device is not among them.
+    public func standing(_ id: DeviceID) -> [Protection] {
+        guard let device = devices[id] else { return [] }
+        var found: [Protection] = []
+        for finding in protections(of: device, rule: nil, given: []) where finding.protection != .unnamedInput {
+            if !found.contains(finding.protection) { found.append(finding.protection) }
+        }
+        return found
+    }
+
     /// The protections that stand in the way of giving the device away, exceptions not looked at.
     ///
     /// - Parameters:

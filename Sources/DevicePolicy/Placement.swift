@@ -44,24 +44,32 @@ public enum PlacementReason: Sendable, Hashable {
     case policy(PolicyDecision)
 }
 
-/// A recorded assignment.
-public struct Assignment: Sendable, Hashable {
+/// A device that belongs to a domain over restarts, as it is recorded.
+public struct Assignment: Sendable, Hashable, Codable, Comparable {
     /// The device, by place and identity.
     public var device: DeviceID
     /// The serial number by which it is followed to another port; nil when it is not.
     public var serial: String?
-    /// The domain.
+    /// The domain's name.
     public var domain: String
-    /// True when the domain does not start without it.
+    /// True when the domain must not start without it; otherwise it starts, and the device joins when it comes.
     public var required: Bool
+    /// Protections that a person overrode when assigning it; they stay lifted for this assignment only.
+    public var exceptions: [Protection]
 
     /// An assignment.
-    public init(device: DeviceID, serial: String? = nil, domain: String, required: Bool = false) {
+    public init(
+        device: DeviceID, serial: String? = nil, domain: String, required: Bool = false, exceptions: [Protection] = []
+    ) {
         self.device = device
         self.serial = serial
         self.domain = domain
         self.required = required
+        self.exceptions = exceptions.sorted { $0.rawValue < $1.rawValue }
     }
+
+    /// Orders by device, then domain.
+    public static func < (a: Assignment, b: Assignment) -> Bool { (a.device, a.domain) < (b.device, b.domain) }
 }
 
 /// Something a domain cannot start without and that is not there.

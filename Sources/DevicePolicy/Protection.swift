@@ -18,6 +18,8 @@ public enum Protection: String, Sendable, Hashable, Codable, CaseIterable {
     case uplink
     /// An input device that no rule names.
     case unnamedInput
+    /// There is no way to reset it that leaves its neighbours alone. Looked at where a plan is made.
+    case noReset
 
     /// True when a recorded exception for the very device lifts it.
     public var canBeLifted: Bool { entry.liftable }
@@ -55,6 +57,10 @@ public enum Protection: String, Sendable, Hashable, Codable, CaseIterable {
                 liftable: true, sentence: "It is an input device, and no rule names it.",
                 hint: "Write a rule with id, port, or vendor and product, and class=input; or "
                     + "use --override-protection, which records an exception.")
+        case .noReset:
+            Entry(
+                liftable: true, sentence: "It cannot be reset without touching its neighbours.",
+                hint: Protection.lift)
         }
     }
 }

@@ -59,7 +59,8 @@ enum DomainScenarios {
         let begin = clock.now
         try await guest.expect("lapwingctl", "domain", "start", "net", timeout: .seconds(400))
         await guest.note("start", Facts.seconds((clock.now - begin).seconds))
-        let first = try await guest.witness("net")
+        // The disk comes a moment after the guest can speak.
+        let first = try await guest.witness("net") { $0["disks"] != "" }
         await guest.note("until the guest speaks", Facts.seconds((clock.now - begin).seconds))
         let kibibytes = Int(first["memory"] ?? "") ?? 0
         try guest.require(
@@ -237,10 +238,11 @@ extension Guest {
     }
 
     /// What a guest says of itself: the last line of its console that can be waited for, of another boot than
-    /// `notBoot`, as names and values.
-    func witness(_ name: String, notBoot: String? = nil, within limit: Duration = .seconds(300)) async throws
-        -> [String: String]
-    {
+    /// `notBoot` and such as is wanted, as names and values.
+    func witness(
+        _ name: String, notBoot: String? = nil, within limit: Duration = .seconds(300),
+        wanted: ([String: String]) -> Bool = { _ in true }
+    ) async throws -> [String: String] {
         let clock = ContinuousClock()
         let end = clock.now + limit
         var seen = ""
@@ -257,7 +259,7 @@ extension Guest {
                     let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                     if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
                 }
-                if values["boot"] != notBoot || notBoot == nil { return values }
+                if values["boot"] != notBoot || notBoot == nil, wanted(values) { return values }
             }
             try await Task.sleep(for: .milliseconds(500))
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import DeviceFacts
+public import DevicePolicy
 
 /// One thing that can be done to a device, whose taking effect can be seen. Each holds or does not hold; doing one that
 /// holds already changes nothing.
@@ -64,66 +65,4 @@ public enum DeviceAction: Sendable, Hashable, Codable {
         case .forget(let assignment): "end the assignment of \(assignment.device) to \(assignment.domain)"
         }
     }
-}
-
-/// A device that belongs to a domain over restarts.
-public struct Assignment: Sendable, Hashable, Codable, Comparable {
-    /// The device.
-    public var device: DeviceID
-    /// The domain's name.
-    public var domain: String
-    /// True when the domain must not start without it; otherwise it starts, and the device joins when it comes.
-    public var required: Bool
-    /// Protections that a person overrode when assigning it; they stay overridden for this assignment only.
-    public var exceptions: [Protection]
-
-    /// An assignment.
-    public init(device: DeviceID, domain: String, required: Bool = false, exceptions: [Protection] = []) {
-        self.device = device
-        self.domain = domain
-        self.required = required
-        self.exceptions = exceptions.sorted()
-    }
-
-    /// Orders by device, then domain.
-    public static func < (a: Assignment, b: Assignment) -> Bool { (a.device, a.domain) < (b.device, b.domain) }
-}
-
-/// Why a device stays with dom0, whatever a rule says.
-public enum Protection: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
-    /// dom0's own root or state is on it, or behind it.
-    case bootDisk
-    /// It is the only display.
-    case onlyDisplay
-    /// It is the last keyboard, or behind it is.
-    case lastInput
-    /// It is a hub or a bridge: what is behind it would vanish.
-    case hub
-    /// dom0's connection to its network goes over it.
-    case uplink
-    /// There is no way to reset it that leaves its neighbours alone.
-    case noReset
-
-    /// True where a person may override it, by name and on the record.
-    public var canBeOverridden: Bool {
-        switch self {
-        case .onlyDisplay, .lastInput, .uplink, .noReset: true
-        case .bootDisk, .hub: false
-        }
-    }
-
-    /// The reason, for a person.
-    public var text: String {
-        switch self {
-        case .bootDisk: "the system's own disk is on it"
-        case .onlyDisplay: "it is the only display"
-        case .lastInput: "it is the last keyboard"
-        case .hub: "it is a hub or bridge"
-        case .uplink: "dom0's network goes over it"
-        case .noReset: "it cannot be reset without touching its neighbours"
-        }
-    }
-
-    /// Orders by name.
-    public static func < (a: Protection, b: Protection) -> Bool { a.rawValue < b.rawValue }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import DeviceFacts
+public import DevicePolicy
 
 /// A domain, as far as devices are concerned.
 public struct DomainState: Sendable, Hashable, Codable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import DeviceFacts
+public import DevicePolicy
 
 /// What a person, a rule or the daemon wants done with a device.
 public struct PassthroughRequest: Sendable, Hashable, Codable {

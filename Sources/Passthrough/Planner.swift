@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DeviceFacts
+import DevicePolicy
 import LapwingCore
 
 /// Makes a plan of a request, or says all that is against it. Pure: it touches nothing.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DeviceFacts
+import DevicePolicy
 import LapwingCore
 
 /// What can be known before anything is touched. Each check adds its errors, so that a person hears all at once.
@@ -65,17 +66,17 @@ struct PreFlight {
         protect(device, state.protections[device] ?? [])
     }
 
-    /// Refuses what is protected and not overridden.
+    /// Refuses what is protected and not lifted.
     mutating func protect(_ device: DeviceID, _ protections: [Protection]) {
         let kept = state.assignments.first { $0.device == device && $0.domain == request.domain }?.exceptions ?? []
-        for protection in Set(protections).sorted() {
+        for protection in Set(protections).sorted(by: { $0.rawValue < $1.rawValue }) {
             let overridden = request.overriding.contains(protection) || kept.contains(protection)
-            if protection.canBeOverridden && overridden { continue }
+            if protection.canBeLifted && overridden { continue }
             refuse(
                 "protected", exit: .notPermitted, "The device stays with dom0.", device.rawValue,
-                cause: protection.text,
-                hint: protection.canBeOverridden
-                    ? "--override-protection \(protection.rawValue) overrides that, on the record." : nil)
+                cause: protection.sentence,
+                hint: protection.canBeLifted
+                    ? "--override-protection \(protection.rawValue) overrides that, on the record." : protection.hint)
         }
     }
 
@@ -107,7 +108,7 @@ struct PreFlight {
                 hint: "Give the domain the same memory and maxmem.")
         }
         for function in unit {
-            if function.classCode.isBridge { protect(function.id, [.hub]) }
+            if function.classCode.isBridge { protect(function.id, [.bridge]) }
             if Self.resets(function, among: unit, state).isEmpty { protect(function.id, [.noReset]) }
             if function.capabilitiesIncomplete {
                 refuse("unread", "Not all of the device's capabilities could be read.", function.id.rawValue)

@@ -13,6 +13,7 @@ public actor DomainManager {
     let xen: any Hypervisor
     let clock: any WallClock
     private let report: @Sendable (DomainEvent) -> Void
+    private(set) var companion: (any DomainCompanion)?
     private var busy: Set<String> = []
     private var lookAgain = false
     private var looking = false
@@ -29,6 +30,9 @@ public actor DomainManager {
         store = DefinitionStore(paths)
         files = DomainFiles(identities: paths.domainIdentities, run: paths.domainRun)
     }
+
+    /// Takes who gives domains their devices; to be called before anything is started.
+    public func accompany(_ companion: any DomainCompanion) { self.companion = companion }
 
     // MARK: Looking
 
@@ -159,6 +163,7 @@ public actor DomainManager {
             lookAgain = false
             await lookOnce()
         }
+        await companion?.domainsChanged()
     }
 
     private func lookOnce() async {

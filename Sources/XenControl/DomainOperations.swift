@@ -73,6 +73,7 @@ extension DomainManager {
         try await clear(name)
         note(name, .stopped, outcome == "stopped" ? nil : outcome)
         tell("stopped", name, outcome, user: user)
+        await companion?.domainsChanged()
         return Stop(outcome: outcome, seconds: clock.now() - begin)
     }
 
@@ -118,7 +119,8 @@ extension DomainManager {
             }
             if !present.contains(where: { $0.uuid == identity.uuid }) {
                 tell("starting", name, why, user: user)
-                try writeConfiguration(definition, identity)
+                try await companion?.mayStart(name)
+                try await writeConfiguration(definition, identity)
                 try await xen.create(name)
                 present = try await xen.domains()
                 if !present.contains(where: { $0.uuid == identity.uuid }) {
@@ -131,7 +133,10 @@ extension DomainManager {
             guard let domain = present.first(where: { $0.uuid == identity.uuid }) else {
                 throw died(name, "it was gone as soon as it was made")
             }
-            if domain.paused { try await xen.unpause(domain.id) }
+            if domain.paused {
+                try await companion?.join(name)
+                try await xen.unpause(domain.id)
+            }
             let after = try await xen.domains().first { $0.uuid == identity.uuid }
             guard let after, after.ending != .crash else { throw died(name, "it crashed as soon as it ran") }
         } catch {
@@ -214,10 +219,12 @@ extension DomainManager {
             run: paths.domainRun)
     }
 
-    private func writeConfiguration(_ definition: DomainDefinition, _ identity: DomainIdentity) throws {
+    private func writeConfiguration(_ definition: DomainDefinition, _ identity: DomainIdentity) async throws {
+        var configuration = try configuration(definition, identity)
+        configuration.takesFunctions = await companion?.canGiveFunctions() ?? false
         try Files.makeDirectory(paths.domainRun)
         try Files.write(
-            Array(try configuration(definition, identity).text().utf8),
+            Array(try configuration.text().utf8),
             to: paths.domainRun.appending(definition.name + ".cfg"), permissions: [.ownerReadWrite])
     }
 

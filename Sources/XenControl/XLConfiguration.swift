@@ -18,6 +18,9 @@ public struct XLConfiguration {
     public var disks: FilePath
     /// Where its screen's socket is made.
     public var run: FilePath
+    /// True when PCI functions may be attached to it later: Xen then makes it tables for the IOMMU, which cannot be done
+    /// afterwards (xl.cfg(5), `passthrough`). Without an IOMMU Xen would refuse the domain.
+    public var takesFunctions = false
 
     /// Describes a configuration.
     public init(name: String, uuid: String, settings: DomainSettings, disks: FilePath, run: FilePath) {
@@ -33,6 +36,9 @@ public struct XLConfiguration {
 
     /// The socket of its screen.
     public var screen: FilePath { run.appending(name + ".vnc") }
+
+    /// How many USB devices can be attached to an HVM domain at once.
+    static let usbPorts = 8
 
     /// The file's text; `xen.bad-text` when a value cannot be written safely.
     public func text() throws -> String {
@@ -52,6 +58,7 @@ public struct XLConfiguration {
         if let kernel = settings.kernel { try set("kernel", kernel) }
         if let ramdisk = settings.ramdisk { try set("ramdisk", ramdisk) }
         if let cmdline = settings.cmdline { try set("cmdline", cmdline) }
+        if takesFunctions, settings.type != .pvh { try set("passthrough", "enabled") }
         // The daemon decides what follows an end; xl has no watcher (`-e`).
         try set("on_poweroff", "destroy")
         try set("on_reboot", "destroy")
@@ -60,6 +67,8 @@ public struct XLConfiguration {
             let boot = settings.boot.isEmpty ? [.cdrom, .disk] : settings.boot
             try set("boot", boot.map { $0 == .disk ? "c" : "d" }.joined())
             try set("serial", "pty")
+            // Ports for USB devices that are attached while it runs.
+            lines.append("usbctrl = [\(try Self.quoted("type=devicemodel,version=3,ports=\(Self.usbPorts)"))]")
             try set("vga", "stdvga")
             set("sdl", 0)
             switch settings.display {

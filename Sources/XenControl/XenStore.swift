@@ -8,10 +8,14 @@ public import SystemPackage
 public enum XenStoreWire {
     /// What a message is.
     public enum Kind: UInt32, Sendable {
+        /// Asks for the names below a path.
+        case directory = 1
         /// Asks for a value.
         case read = 2
         /// Asks to be told of changes below a path.
         case watch = 4
+        /// Sets a value.
+        case write = 11
         /// Tells of a change.
         case watchEvent = 15
         /// Says that a request failed.

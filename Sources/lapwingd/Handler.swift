@@ -2,6 +2,7 @@
 
 import ControlProtocol
 import DeviceConfig
+import DeviceManagement
 import Diagnostics
 import LapwingCore
 import XenControl
@@ -11,6 +12,7 @@ struct Handler: Sendable {
     let status: StatusReader
     let paths: DevicePaths
     let domains: DomainManager
+    let devices: DeviceManager
 
     /// The answer to a line of a client, whose user id is `user`.
     func answer(_ line: [UInt8], user: UInt32) async -> ControlMessage {
@@ -85,6 +87,9 @@ struct Handler: Sendable {
         case "domain.remove":
             let left = try await domains.remove(try params.name(), disks: try params.flag("disks"), user: user)
             return .array(left.map { .string($0) })
+        case "device.request":
+            return try JSONValue(encoding: await devices.request(try params.deviceRequest(), user: user))
+        case "device.owners": return .object(["devices": try JSONValue(encoding: await devices.owners())])
         default:
             throw LapwingError(
                 "control.unknown-method", exit: .usage, "The daemon knows no such method.", subject: method,
@@ -127,6 +132,18 @@ struct Params {
         case .integer(let value) where range.contains(value): return Int(value)
         default: throw bad(key)
         }
+    }
+
+    /// What is to be done with a device.
+    func deviceRequest() throws -> DeviceRequest {
+        guard let verb = DeviceRequest.Verb(rawValue: try text("verb", limit: 16)) else { throw bad("verb") }
+        let domain = values["domain"] == nil ? nil : try text("domain", limit: 64)
+        let named = values["overriding"]?.elements ?? []
+        let overriding = named.prefix(16).compactMap(\.text)
+        guard overriding.count == named.count else { throw bad("overriding") }
+        return DeviceRequest(
+            verb, try text("device", limit: 256), domain: domain, required: try flag("required"),
+            overriding: overriding, dryRun: try flag("dryRun"))
     }
 
     /// How long a guest may take to end: a minute unless told, an hour at most.

@@ -45,12 +45,18 @@ final class Hotplug: Sendable {
         }
     }
 
-    /// Tells of devices that come and go until the task ends.
-    func follow(_ tree: SystemTree, clock: any WallClock, report: @Sendable (String, JSONValue) -> Void) async {
+    /// Tells of devices that come and go until the task ends, and has the devices settled after each batch.
+    func follow(
+        _ tree: SystemTree, clock: any WallClock, settle: @Sendable () async -> Void,
+        report: @Sendable (String, JSONValue) -> Void
+    ) async {
         var watch = DeviceWatch(tree)
         for await _ in rings {
+            var changed = false
             for event in take() {
+                changed = changed || event == nil
                 for notice in watch.notices(event) {
+                    changed = true
                     let name = notice.added ? "device.added" : "device.removed"
                     report(
                         name,
@@ -60,6 +66,7 @@ final class Hotplug: Sendable {
                         ]))
                 }
             }
+            if changed { await settle() }
         }
     }
 }

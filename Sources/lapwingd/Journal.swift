@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CLinux
+import DeviceManagement
 import LapwingCore
 import XenControl
 
@@ -14,27 +15,42 @@ struct Journal: Sendable {
         self.socket = Files.exists(.init(socket)) ? socket : nil
     }
 
-    /// The entry of an event. No value holds a newline: what guests and people name is made printable.
+    /// The entry of an event of a domain.
     static func entry(_ event: DomainEvent) -> String {
-        var message = event.name
-        if !event.domain.isEmpty { message += " " + SafeText.printable(event.domain) }
-        if let reason = event.reason { message += ": " + SafeText.printable(reason) }
+        entry(event.name, device: nil, domain: event.domain, event.reason, event.user, bad: event.bad)
+    }
+
+    /// The entry of an event of a device.
+    static func entry(_ event: DeviceEvent) -> String {
+        entry(
+            event.name, device: event.device?.rawValue, domain: event.domain ?? "", event.reason, event.user,
+            bad: event.bad)
+    }
+
+    /// No value holds a newline: what guests and people name is made printable.
+    private static func entry(
+        _ name: String, device: String?, domain: String, _ reason: String?, _ user: UInt32?, bad: Bool
+    ) -> String {
+        let domain = SafeText.printable(domain)
+        let reason = reason.map { SafeText.printable($0) }
+        var message = ([name, device ?? "", domain].filter { !$0.isEmpty }).joined(separator: " ")
+        if let reason { message += ": " + reason }
         var lines = [
-            "MESSAGE=\(message)", "PRIORITY=\(event.bad ? 4 : 6)", "SYSLOG_IDENTIFIER=lapwingd",
-            "LAPWING_EVENT=\(event.name)",
+            "MESSAGE=\(message)", "PRIORITY=\(bad ? 4 : 6)", "SYSLOG_IDENTIFIER=lapwingd", "LAPWING_EVENT=\(name)",
         ]
-        if !event.domain.isEmpty { lines.append("LAPWING_DOMAIN=\(SafeText.printable(event.domain))") }
-        if let reason = event.reason { lines.append("LAPWING_REASON=\(SafeText.printable(reason))") }
-        if let user = event.user { lines.append("LAPWING_USER=\(user)") }
+        if let device { lines.append("LAPWING_DEVICE=\(device)") }
+        if !domain.isEmpty { lines.append("LAPWING_DOMAIN=\(domain)") }
+        if let reason { lines.append("LAPWING_REASON=\(reason)") }
+        if let user { lines.append("LAPWING_USER=\(user)") }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    func write(_ event: DomainEvent, _ progress: any Progress) {
-        let entry = Self.entry(event)
+    /// Writes an entry.
+    func write(_ entry: String, _ progress: any Progress) {
         if let socket {
             let bytes = Array(entry.utf8)
             if bytes.withUnsafeBytes({ lapwing_socket_notify(socket, $0.baseAddress, $0.count) }) == 0 { return }
         }
-        progress.note(entry.split(separator: "\n").first?.dropFirst(8).description ?? event.name)
+        progress.note(entry.split(separator: "\n").first?.dropFirst(8).description ?? entry)
     }
 }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import ControlProtocol
 import DeviceConfig
+import DeviceManagement
 import DeviceModel
 import Diagnostics
 import LapwingCore
@@ -42,21 +43,32 @@ struct LapwingD: AsyncParsableCommand {
             let domains = DomainManager(
                 paths: paths, xen: XLHypervisor(runner: context.runner, run: paths.domainRun), clock: context.clock
             ) { event in
-                journal.write(event, progress)
+                journal.write(Journal.entry(event), progress)
                 if let data = try? JSONValue(encoding: event) {
                     mailbox.post(.event(.event(name: event.name, data)))
                 }
             }
+            let tree = try SystemTree(root: paths.root)
+            let devices = DeviceManager(
+                paths: paths, tree: tree,
+                xen: XLDevices(runner: context.runner, store: XenStoreClient(socket: paths.xenStore)),
+                clock: context.clock, domains: { try await domains.list().domains }
+            ) { event in
+                journal.write(Journal.entry(event), progress)
+                if let data = try? JSONValue(encoding: event) {
+                    mailbox.post(.event(.event(name: event.name, data)))
+                }
+            }
+            await domains.accompany(devices)
             let handler = Handler(
                 status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths,
-                domains: domains)
+                domains: domains, devices: devices)
             let store = offline ? nil : paths.xenStore
             // Opened before the first look at the devices, so that none slips through in between.
             let uevents = offline ? nil : openUevents(progress)
             let hotplug = Hotplug()
-            let tree = try SystemTree(root: FilePath(root))
             let following = Task {
-                await hotplug.follow(tree, clock: context.clock) { name, data in
+                await hotplug.follow(tree, clock: context.clock, settle: { await devices.look() }) { name, data in
                     mailbox.post(.event(.event(name: name, data)))
                 }
             }

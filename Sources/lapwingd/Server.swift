@@ -124,8 +124,9 @@ final class Server {
     private func connectToXen() {
         guard let xenStore, let watch = try? XenStoreWatch(xenStore) else { return }
         self.watch = watch
-        let domains = handler.domains
+        let (domains, devices) = (handler.domains, handler.devices)
         Task {
+            await devices.recover()
             await domains.look()
             await domains.autostart()
         }

@@ -102,6 +102,21 @@ final class FakeTree {
 }
 
 @Suite struct TreeTests {
+    @Test func `a function that does not answer is in the list with what the kernel remembers`() throws {
+        let fake = try FakeTree.laptop()
+        let place = "sys/devices/pci0000:00/0000:00:1f.6"
+        try fake.put(place + "/config", [UInt8](repeating: 0xFF, count: 256))
+        for (file, text) in [("vendor", "0x8086"), ("device", "0x15fb"), ("class", "0x020000"), ("revision", "0x20")] {
+            try fake.put(place + "/" + file, text + "\n")
+        }
+        try fake.link("sys/bus/pci/devices/0000:00:1f.6", "../../../devices/pci0000:00/0000:00:1f.6")
+        let found = try #require(
+            PCIReader(try fake.tree()).functions().first { $0.address.description == "0000:00:1f.6" })
+        #expect(found.id.rawValue == "pci-0000.00-1f.6~8086.15fb")
+        #expect(found.classCode.isNetwork && found.revision == 0x20)
+        #expect(found.capabilitiesIncomplete)
+    }
+
     @Test func `a machine is read from a tree: places, drivers, resets, screens, radios`() throws {
         let fake = try FakeTree.laptop()
         let inventory = InventoryReader(try fake.tree()).inventory()

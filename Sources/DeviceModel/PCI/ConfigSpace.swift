@@ -17,6 +17,22 @@ public struct ConfigSpace: Sendable {
         capabilities = ConfigSpace.ordinary(space) + ConfigSpace.extended(space)
     }
 
+    /// A header of what the kernel remembers of a function that does not answer (sysfs' `vendor`, `device`, `revision`,
+    /// `class`): the capability lists are out of reach, and `isIncomplete` says so.
+    init?(remembered vendor: UInt16, _ device: UInt16, revision: UInt8, classCode: UInt32) {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        func put(_ value: UInt32, at offset: Int, count: Int) {
+            for byte in 0..<count { bytes[offset + byte] = UInt8(truncatingIfNeeded: value >> UInt32(8 * byte)) }
+        }
+        put(UInt32(vendor), at: 0x00, count: 2)
+        put(UInt32(device), at: 0x02, count: 2)
+        // Status: there is a capability list.
+        put(0x10, at: 0x06, count: 2)
+        put(UInt32(revision), at: 0x08, count: 1)
+        put(classCode, at: 0x09, count: 3)
+        self.init(bytes)
+    }
+
     /// The ordinary list (PCI Local Bus 3.0, 6.7): begins at offset 0x34, each entry points to the next, the two low
     /// bits of a pointer do not count.
     private static func ordinary(_ space: ByteReader) -> [PCICapability] {

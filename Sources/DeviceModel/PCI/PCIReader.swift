@@ -34,11 +34,9 @@ public struct PCIReader: Sendable {
     /// file each.
     public func functions(details: Bool = true) -> [PCIFunction] {
         let found = tree.names(Self.devices).compactMap { name -> Found? in
-            guard let address = PCIAddress(name),
-                let config = tree.bytes(Self.devices + name + "/config", limit: details ? 4096 : 64).flatMap({
-                    ConfigSpace($0)
-                })
-            else { return nil }
+            guard let address = PCIAddress(name), let config = config(name, limit: details ? 4096 : 64) else {
+                return nil
+            }
             return Found(address: address, config: config, way: way(name))
         }
         var bridges: [UInt64: PCIAddress] = [:]
@@ -50,6 +48,23 @@ public struct PCIReader: Sendable {
         return found.map { function in
             describe(function, way: function.way ?? PCIReader.way(function.address, bridges), details: details)
         }.sorted { $0.address < $1.address }
+    }
+
+    /// The config space. A function that wakes from its sleep just then answers with ones: it is asked again, and at last
+    /// there is what the kernel remembers of it, so that no function is missing from a list.
+    private func config(_ name: String, limit: Int) -> ConfigSpace? {
+        for _ in 0..<(tree.isLive ? 3 : 1) {
+            if let bytes = tree.bytes(Self.devices + name + "/config", limit: limit), let config = ConfigSpace(bytes) {
+                return config
+            }
+        }
+        func number(_ file: String) -> UInt32? { tree.hexadecimal(Self.devices + name + "/" + file) }
+        guard let vendor = number("vendor"), let device = number("device"), let kind = number("class") else {
+            return nil
+        }
+        return ConfigSpace(
+            remembered: UInt16(truncatingIfNeeded: vendor), UInt16(truncatingIfNeeded: device),
+            revision: UInt8(truncatingIfNeeded: number("revision") ?? 0), classCode: kind)
     }
 
     private func describe(_ found: Found, way: Way, details: Bool) -> PCIFunction {

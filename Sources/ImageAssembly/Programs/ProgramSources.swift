@@ -47,7 +47,8 @@ public struct ProgramSources: Sendable, Hashable {
             name: "Diagnostics", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
         Module(
-            name: "Passthrough", kind: .library, modules: ["LapwingCore", "DeviceFacts"], products: ["SystemPackage"]),
+            name: "Passthrough", kind: .library, modules: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
+            products: ["SystemPackage"]),
         Module(
             name: "DeviceHiding", kind: .library,
             modules: ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough"], products: ["SystemPackage"]),
@@ -57,6 +58,13 @@ public struct ProgramSources: Sendable, Hashable {
         Module(
             name: "XenControl", kind: .library,
             modules: ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions"], products: ["SystemPackage"]),
+        Module(
+            name: "DeviceManagement", kind: .library,
+            modules: [
+                "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
+                "XenControl",
+            ],
+            products: ["SystemPackage"]),
         Module(
             name: "TargetInstall", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
@@ -70,8 +78,8 @@ public struct ProgramSources: Sendable, Hashable {
         Module(
             name: "lapwingd", kind: .program,
             modules: [
-                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceModel", "Diagnostics", "CLinux",
-                "XenControl",
+                "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
+                "Diagnostics", "CLinux", "XenControl",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(

@@ -9,13 +9,17 @@ import SystemPackage
 /// `lapwingctl device`
 struct DeviceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "device", abstract: "Show the devices of the machine.",
+        commandName: "device", abstract: "Show the devices of the machine, and give them to domains.",
         discussion: """
             A device is named by an id that stays the same over boots and replugs: its way from the root (bridges, hub \
             ports), then what it is. Commands also take the BDF of a PCI function, and the port or bus:device number of \
             a USB device; those may name another device tomorrow.
             """,
-        subcommands: [DeviceList.self, DeviceShow.self, DeviceHide.self, DeviceCaptureCommand.self, DeviceCompare.self])
+        subcommands: [
+            DeviceList.self, DeviceShow.self, DeviceOwners.self, DeviceAttach.self, DeviceAssign.self,
+            DeviceDetach.self,
+            DeviceUnassign.self, DeviceEject.self, DeviceHide.self, DeviceCaptureCommand.self, DeviceCompare.self,
+        ])
 }
 
 /// `lapwingctl device list`

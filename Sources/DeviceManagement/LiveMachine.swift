@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import DeviceConfig
+import DeviceFacts
+public import DeviceModel
+import DevicePolicy
+import LapwingCore
+public import Passthrough
+import SystemPackage
+public import XenControl
+
+/// The machine as it is: devices out of sysfs, who holds them out of Xen, both read anew for each question.
+public struct LiveMachine: PassthroughMachine {
+    private let tree: SystemTree
+    private let xen: any XenDevices
+    private let store: AssignmentStore
+    private let paths: DevicePaths
+    private let domains: @Sendable () async throws -> [DomainReport]
+
+    /// A machine.
+    ///
+    /// - Parameters:
+    ///   - tree: Where the kernel's files are.
+    ///   - domains: The domains, defined or only in Xen.
+    public init(
+        tree: SystemTree, paths: DevicePaths, xen: any XenDevices,
+        domains: @escaping @Sendable () async throws -> [DomainReport]
+    ) {
+        self.tree = tree
+        self.paths = paths
+        self.xen = xen
+        self.domains = domains
+        store = AssignmentStore(path: paths.assignments)
+    }
+
+    // MARK: Looking
+
+    /// What the machine has, without names.
+    func inventory() -> Inventory { InventoryReader(tree).inventory() }
+
+    /// What decisions need to know of an inventory.
+    func facts(_ inventory: Inventory) -> MachineFacts {
+        let use = SystemUse(tree, inventory: inventory)
+        return MachineFacts(
+            inventory, groups: IsolationGroups.of(inventory.pci), bootDisks: use.disks, uplinks: use.uplinks,
+            otherInputs: use.otherKeyboards)
+    }
+
+    /// All that a plan depends on.
+    public func state() async throws -> MachineState {
+        let inventory = inventory()
+        let facts = facts(inventory)
+        var found: [DomainState] = []
+        for report in try await domains() {
+            let kind = report.settings.flatMap { DomainState.Kind(rawValue: $0.type.rawValue) } ?? .hvm
+            var domain = DomainState(
+                name: report.name, kind: kind, running: report.id != nil && report.state != "stopped")
+            if let number = report.id {
+                domain.pci = try xen.functions(of: number).map { id(of: $0, inventory) }
+                domain.usb = try await usb(of: number, inventory).map(\.id)
+            }
+            found.append(domain)
+        }
+        let held = Set(found.flatMap(\.pci))
+        var protections: [DeviceFacts.DeviceID: [Protection]] = [:]
+        for device in inventory.devices { protections[device.id] = facts.standing(device.id) }
+        return MachineState(
+            inventory: inventory, groups: IsolationGroups.of(inventory.pci), iommu: try await xen.hasIOMMU(),
+            domains: found,
+            released: inventory.pci.filter { Self.isReleased($0) && !held.contains($0.id) }.map(\.id),
+            holders: DeviceHolders(tree).of(inventory), protections: protections, assignments: try store.read())
+    }
+
+    /// The USB devices that a domain really has: those its device model has open and that are there.
+    private func usb(of number: Int, _ inventory: Inventory) async throws -> [USBDevice] {
+        let ports = Set(try xen.usb(of: number).map(\.hostPort))
+        guard !ports.isEmpty else { return [] }
+        let open = try await xen.modelled(in: number)
+        return inventory.usb.filter { ports.contains($0.port) && open.contains($0.address) }
+    }
+
+    static func isReleased(_ function: PCIFunction) -> Bool {
+        function.driver == "pciback" || function.driver == "xen-pciback"
+    }
+
+    /// The id of a function; one that is not in dom0's view any more gets a name that no device has.
+    private func id(of address: PCIAddress, _ inventory: Inventory) -> DeviceFacts.DeviceID {
+        if let function = inventory.pci.first(where: { $0.address == address }) { return function.id }
+        return DeviceFacts.DeviceID(
+            domain: UInt32(address.domain), rootBus: address.bus, slots: [address.slot],
+            identity: PCIIdentity(vendor: Hex16(0), device: Hex16(0)))
+    }
+
+    /// True when the machine shows that the action has taken effect.
+    public func holds(_ action: DeviceAction) async throws -> Bool {
+        switch action {
+        case .reset: return false
+        case .remember(let assignment): return try store.read().contains(assignment)
+        case .forget(let assignment): return try !store.read().contains { $0.device == assignment.device }
+        case .release(let id): return function(id).map(Self.isReleased) ?? false
+        case .reclaim(let id): return function(id).map { !Self.isReleased($0) } ?? true
+        case .attachPCI(let id, let domain):
+            guard let address = function(id)?.address, let number = try await number(domain) else { return false }
+            return try xen.functions(of: number).contains(address)
+        case .detachPCI(let id, let domain):
+            guard let address = function(id)?.address, let number = try await number(domain) else { return true }
+            return try !xen.functions(of: number).contains(address)
+        case .attachUSB(let id, let domain):
+            guard let number = try await number(domain) else { return false }
+            return try await usb(of: number, inventory()).contains { $0.id == id }
+        case .detachUSB(let id, let domain):
+            guard let number = try await number(domain) else { return true }
+            let port = inventory().usb.first { $0.id == id }?.port
+            return try !xen.usb(of: number).contains { $0.hostPort == port }
+        case .powerOff(let id): return !inventory().usb.contains { $0.id == id }
+        }
+    }
+
+    private func function(_ id: DeviceFacts.DeviceID) -> PCIFunction? {
+        PCIReader(tree).functions(details: false).first { $0.id == id }
+    }
+
+    private func number(_ domain: String) async throws -> Int? {
+        try await domains().first { $0.name == domain }?.id
+    }
+
+    // MARK: Changing
+
+    /// Does an action. The device's address of now is found by its id just before.
+    public func perform(_ action: DeviceAction) async throws {
+        switch action {
+        case .remember(let assignment): try store.add(assignment)
+        case .forget(let assignment): try store.remove(assignment)
+        case .release(let id): try await xen.release(try present(id).address)
+        case .reclaim(let id): try await reclaim(try present(id))
+        case .reset(let id):
+            try write("1", "sys/bus/pci/devices/\(try present(id).address)/reset", "reset")
+        case .attachPCI(let id, let domain):
+            try await xen.attach(try present(id).address, to: try await running(domain))
+        case .detachPCI(let id, let domain):
+            try await xen.detach(try present(id).address, from: try await running(domain))
+        case .attachUSB(let id, let domain):
+            let device = try usbDevice(id)
+            let number = try await running(domain)
+            // What stands at this port from a device that was pulled is not this device, and would be in its way.
+            _ = try await sweep(number)
+            try await xen.attach(device.address, to: number)
+        case .detachUSB(let id, let domain):
+            let device = try usbDevice(id)
+            let number = try await running(domain)
+            for held in try xen.usb(of: number) where held.hostPort == device.port {
+                try await xen.detach(held, from: number)
+            }
+        case .powerOff(let id): try write("1", "sys/bus/usb/devices/\(try usbDevice(id).port)/remove", "switch off")
+        }
+    }
+
+    /// Gives a function back to the driver it had; one that was hidden when the machine started had none, and the kernel
+    /// is told to look for one.
+    private func reclaim(_ function: PCIFunction) async throws {
+        let base = "sys/bus/pci/devices/\(function.address)"
+        try await xen.reclaim(function.address)
+        if tree.line(base + "/driver_override") == "pciback" { try write("\n", base + "/driver_override", "free") }
+        if tree.linkName(base + "/driver") == nil {
+            try write("\(function.address)", "sys/bus/pci/drivers_probe", "find a driver for")
+        }
+    }
+
+    /// Clears away what is left in a domain of USB devices that were pulled, and returns their places.
+    func sweep(_ number: Int) async throws -> [HeldUSB] {
+        let held = try xen.usb(of: number)
+        guard !held.isEmpty else { return [] }
+        let open = try await xen.modelled(in: number)
+        let devices = inventory().usb
+        for address in open.sorted() where !devices.contains(where: { $0.address == address }) {
+            try await xen.drop(address, from: number)
+        }
+        let gone = held.filter { place in
+            !devices.contains { $0.port == place.hostPort && open.contains($0.address) }
+        }
+        for place in gone { try await xen.forget(place, in: number) }
+        return gone
+    }
+
+    /// Lets dom0's drivers look at the interfaces of a USB device that have none: a device model that ended without
+    /// giving it back leaves them so.
+    func probe(_ device: USBDevice) throws {
+        for name in tree.names("sys/bus/usb/devices") where name.hasPrefix(device.port + ":") {
+            if tree.linkName("sys/bus/usb/devices/\(name)/driver") == nil {
+                try write(name, "sys/bus/usb/drivers_probe", "find a driver for")
+            }
+        }
+    }
+
+    private func present(_ id: DeviceFacts.DeviceID) throws -> PCIFunction {
+        if let found = function(id) { return found }
+        throw gone(id)
+    }
+
+    private func usbDevice(_ id: DeviceFacts.DeviceID) throws -> USBDevice {
+        if let found = inventory().usb.first(where: { $0.id == id }) { return found }
+        throw gone(id)
+    }
+
+    private func gone(_ id: DeviceFacts.DeviceID) -> LapwingError {
+        LapwingError("passthrough.gone", exit: .unavailable, "The device is not there.", subject: id.rawValue)
+    }
+
+    private func running(_ domain: String) async throws -> Int {
+        if let number = try await number(domain) { return number }
+        throw LapwingError("passthrough.not-running", exit: .unavailable, "The domain does not run.", subject: domain)
+    }
+
+    private func write(_ text: String, _ path: String, _ verb: String) throws {
+        let place = paths.at("/" + path)
+        try Files.explain(verb, place) {
+            let file = try FileDescriptor.open(place, .writeOnly, options: [.closeOnExec])
+            _ = try file.closeAfter { try file.writeAll(text.utf8) }
+        }
+    }
+}

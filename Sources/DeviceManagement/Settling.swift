@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DeviceFacts
+import DeviceModel
+import DevicePolicy
+import LapwingCore
+import Passthrough
+public import XenControl
+
+/// What follows from what came or went.
+extension DeviceManager {
+    /// Brings the machine to where rules, assignments and people want it. Devices are given and cleared away here; taken
+    /// from a running domain only by a person.
+    func settle(_ reports: [DomainReport]) async throws {
+        for domain in reports {
+            guard let number = domain.id else { continue }
+            for place in try await machine.sweep(number) {
+                tell("pulled", nil, domain.name, "the device at \(place.hostPort) is gone")
+            }
+        }
+        let state = try await machine.state()
+        follow(state, reports)
+        let engine = try engine(state.inventory)
+        let placement = arbiter.placement(engine)
+        try await giveBack(state, placement)
+        for (id, place) in placement.places.sorted(by: { $0.key < $1.key }) {
+            guard case .domain(let domain) = place, state.owner(of: id) == nil else { continue }
+            await give(id, domain, state)
+        }
+    }
+
+    /// Tells the arbiter what is there and what runs. A domain that is being made is not among them: `join` sees to it.
+    private func follow(_ state: MachineState, _ reports: [DomainReport]) {
+        let present = Set(state.inventory.devices.map(\.id) + state.domains.flatMap { $0.pci + $0.usb })
+        for id in arbiter.present.subtracting(present) {
+            arbiter.apply(.unplugged(id))
+            refused = refused.filter { $0.device != id }
+        }
+        for id in present.subtracting(arbiter.present) { arbiter.apply(.plugged(id)) }
+        let running = Set(reports.filter { $0.id != nil && ["running", "paused"].contains($0.state) }.map(\.name))
+        for name in arbiter.running.subtracting(running) { ended(name) }
+        for name in running.subtracting(arbiter.running) { arbiter.apply(.started(name)) }
+        for assignment in state.assignments where arbiter.assignments[assignment.device] != assignment {
+            arbiter.apply(.assigned(assignment))
+        }
+        for id in arbiter.assignments.keys where !state.assignments.contains(where: { $0.device == id }) {
+            arbiter.apply(.unassigned(id))
+        }
+        // Someone attached it before this daemon came: that goes on.
+        for domain in state.domains {
+            for id in domain.pci + domain.usb
+            where arbiter.attachments[id] == nil && arbiter.assignments[id] == nil && !arbiter.released.contains(id) {
+                arbiter.apply(.attached(id, domain: domain.name, once: true))
+            }
+        }
+    }
+
+    private func ended(_ name: String) {
+        arbiter.apply(.stopped(name))
+        refused = refused.filter { $0.domain != name }
+    }
+
+    /// What nobody is to have any more goes back to dom0's drivers.
+    private func giveBack(_ state: MachineState, _ placement: Placement) async throws {
+        for id in state.released where placement.places[id] == .dom0 {
+            let key = Attempt(device: id, domain: "")
+            guard !refused.contains(key) else { continue }
+            do {
+                _ = try await carryOut(PassthroughRequest(.detach, id))
+            } catch {
+                refused.insert(key)
+            }
+        }
+        let held = Set(state.domains.flatMap(\.usb))
+        for id in lastHeld.subtracting(held) {
+            if let device = state.usbDevice(id) { try machine.probe(device) }
+        }
+        lastHeld = held
+    }
+
+    /// Gives a device that has its place with a domain; what does not work is said once.
+    private func give(_ id: DeviceID, _ domain: String, _ state: MachineState) async {
+        let attempt = Attempt(device: id, domain: domain)
+        guard !refused.contains(attempt), state.domain(domain)?.running == true else { return }
+        do {
+            _ = try await carryOut(request(id, domain, state))
+        } catch {
+            refused.insert(attempt)
+        }
+    }
+
+    private func request(_ id: DeviceID, _ domain: String, _ state: MachineState) -> PassthroughRequest {
+        let assignment = state.assignments.first { $0.device == id && $0.domain == domain }
+        return PassthroughRequest(.attach, id, domain: domain, overriding: assignment?.exceptions ?? [])
+    }
+}
+
+extension DeviceManager: DomainCompanion {
+    /// True when Xen has an IOMMU in use.
+    public func canGiveFunctions() async -> Bool { (try? await xen.hasIOMMU()) ?? false }
+
+    /// Throws `device.required-missing` (75) when something is not there that the domain must not start without.
+    public func mayStart(_ domain: String) async throws {
+        try await exclusively {
+            let state = try await machine.state()
+            var planned = arbiter
+            for id in state.inventory.devices.map(\.id) { planned.apply(.plugged(id)) }
+            for assignment in state.assignments { planned.apply(.assigned(assignment)) }
+            planned.apply(.started(domain))
+            let missing = planned.placement(try engine(state.inventory)).blocked[domain] ?? []
+            guard let first = missing.first else { return }
+            let names = missing.map { item in
+                switch item {
+                case .assignment(let assignment): assignment.device.rawValue
+                case .rule(let rule): "a device for the rule at \(rule.location)"
+                }
+            }
+            let word: String? =
+                if case .assignment(let assignment) = first {
+                    "lapwingctl device unassign \(assignment.device) lets it start without."
+                } else {
+                    nil
+                }
+            throw LapwingError(
+                "device.required-missing", exit: .busy, "A device is missing that the domain must not start without.",
+                subject: domain, cause: names.joined(separator: ", "), hint: word)
+        }
+    }
+
+    /// Gives a domain, which was made and is paused, all that has its place with it. What it requires must work; what
+    /// else does not is told.
+    public func join(_ domain: String) async throws {
+        try await exclusively {
+            let state = try await machine.state()
+            arbiter.apply(.stopped(domain))
+            refused = refused.filter { $0.domain != domain }
+            for id in state.inventory.devices.map(\.id) { arbiter.apply(.plugged(id)) }
+            for assignment in state.assignments { arbiter.apply(.assigned(assignment)) }
+            arbiter.apply(.started(domain))
+            let placement = arbiter.placement(try engine(state.inventory))
+            for id in placement.devices(of: domain) where state.owner(of: id) == nil {
+                let required = state.assignments.contains { $0.device == id && $0.domain == domain && $0.required }
+                do {
+                    _ = try await carryOut(request(id, domain, state))
+                } catch {
+                    if required { throw error }
+                    refused.insert(Attempt(device: id, domain: domain))
+                }
+            }
+        }
+    }
+
+    /// A domain came or went.
+    public func domainsChanged() async { await look() }
+}

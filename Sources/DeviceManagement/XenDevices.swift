@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import DeviceFacts
+public import LapwingCore
+public import XenControl
+
+/// A USB device in a domain, as Xen's tools and the domain's device model have it.
+public struct HeldUSB: Sendable, Hashable, Codable {
+    /// The emulated controller's number.
+    public var controller: Int
+    /// The port of the emulated controller, from 1.
+    public var port: Int
+    /// The port in dom0 that Xen's tools wrote down, such as `1-1.4`.
+    public var hostPort: String
+}
+
+/// What domains hold, and the tools that change it. Looking believes only what dom0 alone can write, and the device
+/// model; changing has time limits, and what a tool answers is not the truth.
+public protocol XenDevices: Sendable {
+    /// The PCI functions a domain holds, from its back end.
+    func functions(of domain: Int) throws -> [PCIAddress]
+    /// The USB ports of a domain that Xen's tools have in use.
+    func usb(of domain: Int) throws -> [HeldUSB]
+    /// The addresses of the USB devices the domain's device model has open.
+    func modelled(in domain: Int) async throws -> Set<USBAddress>
+    /// True when an IOMMU translates what devices do.
+    func hasIOMMU() async throws -> Bool
+    /// `xl pci-assignable-add`: from its driver to Xen's back end.
+    func release(_ function: PCIAddress) async throws
+    /// `xl pci-assignable-remove -r`: back to the driver it had.
+    func reclaim(_ function: PCIAddress) async throws
+    /// `xl pci-attach`.
+    func attach(_ function: PCIAddress, to domain: Int) async throws
+    /// `xl pci-detach`.
+    func detach(_ function: PCIAddress, from domain: Int) async throws
+    /// `xl usbdev-attach`.
+    func attach(_ device: USBAddress, to domain: Int) async throws
+    /// `xl usbdev-detach`.
+    func detach(_ device: HeldUSB, from domain: Int) async throws
+    /// Clears away what is left of a USB device that was pulled: Xen's tools can neither take it back nor attach another
+    /// one while its port is written down.
+    func forget(_ device: HeldUSB, in domain: Int) async throws
+    /// Takes a device that was pulled out of the domain's device model, or another one with its address would follow it.
+    func drop(_ device: USBAddress, from domain: Int) async throws
+}
+
+/// Xen through `xl` and the XenStore.
+public struct XLDevices: XenDevices {
+    private let runner: any ProcessRunner
+    private let store: XenStoreClient
+    /// How long `xl` may take to change something; a reset and a slow device model are in it.
+    static let changeLimit = Duration.seconds(60)
+    /// How long a question may take under load.
+    static let askLimit = Duration.seconds(30)
+
+    /// The live Xen.
+    public init(runner: any ProcessRunner, store: XenStoreClient) {
+        self.runner = runner
+        self.store = store
+    }
+
+    // MARK: Looking
+
+    /// From `/local/domain/0/backend/pci/DOMAIN/0`, which xen-pciback serves (xen/include/public/io/pciif.h; libxl
+    /// writes `num_devs` and `dev-N`).
+    public func functions(of domain: Int) throws -> [PCIAddress] {
+        let back = "/local/domain/0/backend/pci/\(domain)/0"
+        guard let count = try store.read(back + "/num_devs").flatMap({ Int($0) }), (1...4096).contains(count) else {
+            return []
+        }
+        var found: [PCIAddress] = []
+        for index in 0..<count {
+            // A function that was detached leaves its number free.
+            guard let text = try store.read(back + "/dev-\(index)"), let address = PCIAddress(text) else { continue }
+            // 6 is closed: it is on its way out (xen/include/public/io/xenbus.h).
+            if try store.read(back + "/state-\(index)") != "6" { found.append(address) }
+        }
+        return found
+    }
+
+    /// From `/libxl/DOMAIN/device/vusb/CONTROLLER/port/PORT`, which holds the name of dom0's port or nothing.
+    public func usb(of domain: Int) throws -> [HeldUSB] {
+        let base = "/libxl/\(domain)/device/vusb"
+        var found: [HeldUSB] = []
+        for controller in try store.names(base).compactMap({ Int($0) }).sorted() {
+            let ports = "\(base)/\(controller)/port"
+            for port in try store.names(ports).compactMap({ Int($0) }).sorted() {
+                guard let name = try store.read("\(ports)/\(port)"), !name.isEmpty else { continue }
+                found.append(HeldUSB(controller: controller, port: port, hostPort: name))
+            }
+        }
+        return found
+    }
+
+    /// QEMU's own list; libxl names a device it hands over `xenusb-BUS-DEVICE` (decimal).
+    public func modelled(in domain: Int) async throws -> Set<USBAddress> {
+        let command = xl(["qemu-monitor-command", String(domain), "info usb"], Self.askLimit)
+        let result = try await runner.require(command, "The domain's device model does not tell what it has.")
+        return Self.modelled(result.text)
+    }
+
+    static func modelled(_ text: String) -> Set<USBAddress> {
+        var found: Set<USBAddress> = []
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let id = line.split(separator: " ").last, id.hasPrefix("xenusb-") else { continue }
+            let numbers = id.dropFirst("xenusb-".count).split(separator: "-").compactMap { Int($0) }
+            if numbers.count == 2 { found.insert(USBAddress(bus: numbers[0], device: numbers[1])) }
+        }
+        return found
+    }
+
+    /// `xl info`, the line `virt_caps`: `hvm_directio` is there when Xen has an IOMMU in use for HVM guests.
+    public func hasIOMMU() async throws -> Bool {
+        let result = try await runner.require(xl(["info"], Self.askLimit), "Xen does not tell what it can do.")
+        return Self.hasIOMMU(result.text)
+    }
+
+    static func hasIOMMU(_ info: String) -> Bool {
+        info.split(whereSeparator: \.isNewline).contains { line in
+            let words = line.split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "\t" })
+            return words.first == "virt_caps" && words.contains("hvm_directio")
+        }
+    }
+
+    // MARK: Changing
+
+    /// Runs `xl pci-assignable-add`.
+    public func release(_ function: PCIAddress) async throws {
+        try await change(["pci-assignable-add", "\(function)"], "Xen's back end did not take the device.")
+    }
+
+    /// Runs `xl pci-assignable-remove -r`.
+    public func reclaim(_ function: PCIAddress) async throws {
+        try await change(["pci-assignable-remove", "-r", "\(function)"], "Xen's back end did not let the device go.")
+    }
+
+    /// Runs `xl pci-attach`.
+    public func attach(_ function: PCIAddress, to domain: Int) async throws {
+        try await change(["pci-attach", "\(domain)", "\(function)"], "The domain did not get the device.")
+    }
+
+    /// Runs `xl pci-detach`.
+    public func detach(_ function: PCIAddress, from domain: Int) async throws {
+        try await change(["pci-detach", "\(domain)", "\(function)"], "The domain did not give the device back.")
+    }
+
+    /// Runs `xl usbdev-attach`.
+    public func attach(_ device: USBAddress, to domain: Int) async throws {
+        let words = ["usbdev-attach", "\(domain)", "hostbus=\(device.bus)", "hostaddr=\(device.device)"]
+        try await change(words, "The domain did not get the device.")
+    }
+
+    /// Runs `xl usbdev-detach`.
+    public func detach(_ device: HeldUSB, from domain: Int) async throws {
+        let words = ["usbdev-detach", "\(domain)", "\(device.controller)", "\(device.port)"]
+        try await change(words, "The domain did not give the device back.")
+    }
+
+    /// Writes the port as free.
+    public func forget(_ device: HeldUSB, in domain: Int) async throws {
+        try store.write("/libxl/\(domain)/device/vusb/\(device.controller)/port/\(device.port)", "")
+    }
+
+    /// Runs QEMU's `device_del`.
+    public func drop(_ device: USBAddress, from domain: Int) async throws {
+        let line = "device_del xenusb-\(device.bus)-\(device.device)"
+        try await change(["qemu-monitor-command", "\(domain)", line], "The device model did not let the device go.")
+    }
+
+    private func xl(_ arguments: [String], _ limit: Duration) -> Command {
+        Command("xl", arguments, environment: ["LC_ALL": "C"], timeLimit: limit)
+    }
+
+    private func change(_ arguments: [String], _ message: String) async throws {
+        try await runner.require(xl(arguments, Self.changeLimit), message)
+    }
+}
