@@ -66,7 +66,7 @@ let package = Package(
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         module(
-            "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
+            "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         module("XenControl", ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", systemPackage]),
         module(
@@ -152,7 +152,8 @@ let package = Package(
         tests("DeviceAccess", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
-        tests("DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough", systemPackage]),
+        tests(
+            "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
         tests(
             "DeviceManagement",
             [

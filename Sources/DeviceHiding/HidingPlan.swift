@@ -2,7 +2,8 @@
 
 public import DeviceFacts
 import DeviceModel
-public import Passthrough
+public import DevicePolicy
+import Passthrough
 
 /// Which PCI functions are to be kept from dom0's drivers because they are assigned to a domain, and which are not,
 /// and why. USB devices are not hidden: their controller is dom0's.

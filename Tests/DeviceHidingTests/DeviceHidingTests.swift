@@ -4,6 +4,7 @@ import DeviceFacts
 import DeviceModel
 import FoundationEssentials
 import LapwingCore
+import DevicePolicy
 import Passthrough
 import Synchronization
 import Testing

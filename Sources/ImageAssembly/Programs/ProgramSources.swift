@@ -51,7 +51,8 @@ public struct ProgramSources: Sendable, Hashable {
             products: ["SystemPackage"]),
         Module(
             name: "DeviceHiding", kind: .library,
-            modules: ["LapwingCore", "DeviceFacts", "DeviceModel", "Passthrough"], products: ["SystemPackage"]),
+            modules: ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough"],
+            products: ["SystemPackage"]),
         Module(
             name: "DomainDefinitions", kind: .library, modules: ["LapwingCore", "DeviceConfig"],
             products: ["SystemPackage"]),
