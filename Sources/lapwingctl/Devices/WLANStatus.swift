@@ -4,6 +4,7 @@ import ArgumentParser
 import DeviceFacts
 import DeviceModel
 import LapwingCore
+import DevicePolicy
 import Passthrough
 
 /// Where a wireless card is, and how it is there.
