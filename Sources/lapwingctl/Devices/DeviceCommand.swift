@@ -77,7 +77,8 @@ struct DeviceShow: AsyncParsableCommand {
     @OptionGroup var device: DeviceOptions
     @Flag(help: "Write JSON.")
     var json = false
-    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"))
+    @Argument(
+        help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"), completion: .devices)
     var name: String
 
     func run() async throws {

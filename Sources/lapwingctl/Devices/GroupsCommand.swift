@@ -24,7 +24,7 @@ struct PCIGroups: AsyncParsableCommand {
     var services = IsolationGroups.Services.enabled
     @Flag(help: "Compare with the groups of the running kernel.")
     var check = false
-    @Argument(help: ArgumentHelp("Show only the groups of these.", valueName: "function"))
+    @Argument(help: ArgumentHelp("Show only the groups of these.", valueName: "function"), completion: .functions)
     var names: [String] = []
 
     struct Record: Encodable, Sendable {

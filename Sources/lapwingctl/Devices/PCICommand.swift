@@ -47,7 +47,7 @@ struct PCIShow: AsyncParsableCommand {
     @OptionGroup var device: DeviceOptions
     @Flag(help: "Write JSON.")
     var json = false
-    @Argument(help: ArgumentHelp("An id or a BDF.", valueName: "function"))
+    @Argument(help: ArgumentHelp("An id or a BDF.", valueName: "function"), completion: .functions)
     var name: String
 
     func run() async throws {

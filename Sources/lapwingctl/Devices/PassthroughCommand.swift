@@ -43,7 +43,7 @@ struct GivingOptions: ParsableArguments {
             "Give it although this protection keeps it with dom0; may be repeated.",
             discussion: "\"lapwingctl policy explain\" names the protections.", valueName: "protection"))
     var overrideProtection: [String] = []
-    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"))
+    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"), completion: .devices)
     var device: String
     @Argument(
         help: ArgumentHelp("The domain.", valueName: "domain"),
@@ -98,7 +98,7 @@ struct DeviceDetach: AsyncParsableCommand {
         commandName: "detach", abstract: "Take a device back now; an assignment stays for the next start.")
 
     @OptionGroup var options: PassthroughOptions
-    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"))
+    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"), completion: .devices)
     var device: String
 
     func run() async throws { try await finish { try options.ask("detach", device) } }
@@ -110,7 +110,7 @@ struct DeviceUnassign: AsyncParsableCommand {
         commandName: "unassign", abstract: "Take a device back and end its assignment, also of one that is gone.")
 
     @OptionGroup var options: PassthroughOptions
-    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"))
+    @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"), completion: .devices)
     var device: String
 
     func run() async throws { try await finish { try options.ask("unassign", device) } }
@@ -122,7 +122,7 @@ struct DeviceEject: AsyncParsableCommand {
         commandName: "eject", abstract: "Take a USB device back and switch it off, so that it can be pulled.")
 
     @OptionGroup var options: PassthroughOptions
-    @Argument(help: ArgumentHelp("An id, a USB port or bus:device.", valueName: "device"))
+    @Argument(help: ArgumentHelp("An id, a USB port or bus:device.", valueName: "device"), completion: .usbDevices)
     var device: String
 
     func run() async throws { try await finish { try options.ask("eject", device) } }

@@ -50,7 +50,7 @@ struct USBShow: AsyncParsableCommand {
     var json = false
     @Flag(help: "Ask the device itself for its words, which the kernel read when it was plugged in. Opens the device.")
     var ask = false
-    @Argument(help: ArgumentHelp("An id, a port or bus:device.", valueName: "device"))
+    @Argument(help: ArgumentHelp("An id, a port or bus:device.", valueName: "device"), completion: .usbDevices)
     var name: String
 
     func run() async throws {

@@ -78,7 +78,7 @@ struct PolicyExplain: AsyncParsableCommand {
     var keep = false
     @Argument(
         help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"),
-        completion: .shellCommand("lapwingctl device list --all --quiet 2>/dev/null"))
+        completion: .devices)
     var name: String
 
     struct Document: Encodable {
