@@ -105,7 +105,7 @@ let package = Package(
             name: "policy-benchmark", dependencies: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
             path: "Benchmarks/device/policy-benchmark", swiftSettings: strict),
         // Inside an emulated machine
-        module("GuestAgent"),
+        module("GuestAgent", ["CLinux"]),
         // Programs
         program(
             "lapwing",

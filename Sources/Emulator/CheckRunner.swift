@@ -170,7 +170,18 @@ public struct CheckRunner: Sendable {
             serial: .file(logs.appending("console.log")), agentSocket: work.path.appending("agent"),
             controlSocket: work.path.appending("qmp"))
         group.change(&machine)
+        for drive in machine.drives { try Self.makeEmpty(drive) }
         return machine
+    }
+
+    private static func makeEmpty(_ drive: Drive) throws {
+        try Files.remove(drive.file)
+        let descriptor = try Files.explain("write", drive.file) {
+            try FileDescriptor.open(
+                drive.file, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec],
+                permissions: [.ownerReadWrite])
+        }
+        try descriptor.closeAfter { try descriptor.resize(to: Int64(clamping: drive.size.bytes)) }
     }
 
     private func boot(
@@ -180,6 +191,7 @@ public struct CheckRunner: Sendable {
         let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
         let running = try await RunningMachine.start(
             machine, tools: tools, context: context, log: logs.appending("qemu.log"))
+        defer { for drive in machine.drives { try? Files.remove(drive.file) } }
         let guest = Guest(image: image, machine: running, logs: logs)
         var results = [
             await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in

@@ -219,8 +219,9 @@ enum DomainScenarios {
 }
 
 extension Guest {
-    /// Puts the kernel and the initrd of witnesses where definitions name them, on the state partition.
-    func prepareWitness() async throws {
+    /// Puts the kernel and the initrd of witnesses where definitions name them, on the state partition, with drivers that
+    /// the kernel of dom0 has as modules.
+    func prepareWitness(drivers: [String] = []) async throws {
         let directory = DomainScenarios.directory
         try await expect("mkdir", "-p", directory, "/run/lapwing-test/root")
         let agent = "/run/lapwing-test/lapwing-agent"
@@ -235,6 +236,10 @@ extension Guest {
             cd /run/lapwing-test; cat head \(agent) tail >\(directory)/witness.cpio
             mount --bind / root; cp root/boot/vmlinuz* \(directory)/vmlinuz; umount root
             """)
+        guard !drivers.isEmpty else { return }
+        let modules = "/run/lapwing-test/modules.cpio"
+        try await expect("sh", "-ec", WitnessGuest.moduleScript(drivers, archive: modules))
+        try await expect("sh", "-ec", "cat \(modules) >>\(directory)/witness.cpio")
     }
 
     /// What a guest says of itself: the last line of its console that can be waited for, of another boot than

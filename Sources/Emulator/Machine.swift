@@ -70,6 +70,10 @@ public struct Machine: Sendable, Hashable {
     public var tpm: FilePath?
     /// Further devices, in order.
     public var devices: [Device]
+    /// Block nodes that devices name as their `drive`, now or when they are plugged in.
+    public var drives: [Drive] = []
+    /// Networks that devices name as their `netdev`.
+    public var networks: [Network] = []
     /// Files with further ACPI tables (compiled, header included).
     public var acpiTables: [FilePath]
     /// The first serial port.
@@ -182,6 +186,69 @@ public struct Disk: Sendable, Hashable {
         self.temporary = temporary
         self.serial = serial
         self.durable = durable
+    }
+}
+
+/// A file that a device of the machine may have as its disk, and keeps when it is pulled out. Whoever starts the machine
+/// makes it, empty.
+public struct Drive: Sendable, Hashable {
+    /// The name devices know it by.
+    public var id: String
+    /// The file.
+    public var file: FilePath
+    /// Its size, a whole number of sectors.
+    public var size: ByteSize
+
+    /// Describes a drive.
+    public init(id: String, file: FilePath, size: ByteSize) {
+        self.id = id
+        self.file = file
+        self.size = size
+    }
+
+    /// The drive as `-blockdev` takes it.
+    var argument: String {
+        Machine.options([
+            ("driver", "raw"), ("node-name", id), ("discard", "unmap"), ("file.driver", "file"),
+            ("file.filename", file.string),
+        ])
+    }
+}
+
+/// A network inside QEMU (its `user` back end), closed: a guest on it has an address by DHCP or 10.0.2.15 and reaches
+/// nobody but the echo.
+public struct Network: Sendable, Hashable {
+    /// A TCP address in 10.0.2.0/24 that sends back what it gets.
+    public struct Echo: Sendable, Hashable {
+        /// The address.
+        public var address: String
+        /// The TCP port.
+        public var port: Int
+
+        /// Describes an echo.
+        public init(address: String, port: Int) {
+            self.address = address
+            self.port = port
+        }
+    }
+
+    /// The name devices know it by.
+    public var id: String
+    /// Who answers; nil for nobody.
+    public var echo: Echo?
+
+    /// Describes a network.
+    public init(id: String, echo: Echo? = nil) {
+        self.id = id
+        self.echo = echo
+    }
+
+    /// The network as `-netdev` takes it: `restrict` keeps its guests from the host and from the world, each connection
+    /// to the echo is given to a `cat` of its own.
+    var argument: String {
+        var options = [("", "user"), ("id", id), ("restrict", "on")]
+        if let echo { options.append(("guestfwd", "tcp:\(echo.address):\(echo.port)-cmd:cat")) }
+        return Machine.options(options)
     }
 }
 

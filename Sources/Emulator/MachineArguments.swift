@@ -16,6 +16,8 @@ extension Machine {
     public func arguments() -> [String] {
         ["-name", "lapwing", "-nodefaults", "-no-user-config"] + boardArguments + firmwareArguments + channelArguments
             + diskArguments + tpmArguments + displayArguments
+            + drives.flatMap { ["-blockdev", $0.argument] }
+            + networks.flatMap { ["-netdev", $0.argument] }
             + devices.flatMap { ["-device", $0.argument] }
             + acpiTables.flatMap { ["-acpitable", Self.options([("file", $0.string)])] }
             + (stopOnReboot ? ["-no-reboot"] : [])
@@ -38,6 +40,7 @@ extension Machine {
             if let socket { paths.append(socket.removingLastComponent()) }
         }
         paths += disks.filter { !$0.readOnly && !$0.temporary }.map(\.file)
+        paths += drives.map(\.file)
         if accelerator == .kvm { paths.append("/dev/kvm") }
         var seen: Set<FilePath> = []
         return paths.filter { seen.insert($0).inserted }

@@ -6,7 +6,7 @@ import Glibc
 ///
 /// The program is then the first process of the guest and its kernel's command line holds `lapwing.witness`. Every two
 /// seconds it says one line, `witness boot=ID up=SECONDS memory=KIB cpus=N disks=NAME:SECTORS,…`; the words `reboot`,
-/// `poweroff` and `crash`, a line each, end it that way.
+/// `poweroff` and `crash`, a line each, end it that way. What else it is asked, `Answers` knows.
 public enum Witness {
     /// True when the kernel's command line asks for a witness.
     public static func isWanted(_ commandLine: String) -> Bool {
@@ -24,7 +24,8 @@ public enum Witness {
     public static func run() -> Never {
         mkdir("/sys", 0o555)
         mount("sys", "/sys", "sysfs", 0, nil)
-        let boot = word(text("/proc/sys/kernel/random/boot_id"), 0)
+        Modules.load()
+        let boot = word(Files.text("/proc/sys/kernel/random/boot_id"), 0)
         var pending: [UInt8] = []
         while true {
             let console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC)
@@ -41,8 +42,10 @@ public enum Witness {
                 sleep(2)
             }
             while let cut = pending.firstIndex(where: { $0 == 10 || $0 == 13 }) {
-                act(String(decoding: pending[..<cut], as: UTF8.self))
+                let line = String(decoding: pending[..<cut], as: UTF8.self)
                 pending.removeSubrange(...cut)
+                act(line)
+                answer(line)
             }
             if pending.count > 4096 { pending = [] }
         }
@@ -50,14 +53,14 @@ public enum Witness {
 
     /// The line it says, from `/proc` and `/sys`.
     static func line(boot: String) -> String {
-        let memory = text("/proc/meminfo").split(separator: "\n").first.map { word(String($0), 1) } ?? "?"
-        let cpus = text("/proc/cpuinfo").split(separator: "\n").count { $0.hasPrefix("processor") }
-        let disks = text("/proc/partitions").split(separator: "\n").dropFirst().compactMap { line -> String? in
+        let memory = Files.text("/proc/meminfo").split(separator: "\n").first.map { word(String($0), 1) } ?? "?"
+        let cpus = Files.text("/proc/cpuinfo").split(separator: "\n").count { $0.hasPrefix("processor") }
+        let disks = Files.text("/proc/partitions").split(separator: "\n").dropFirst().compactMap { line -> String? in
             let words = line.split(separator: " ")
             return words.count == 4 && !words[3].hasPrefix("ram") && !words[3].hasPrefix("loop")
                 ? "\(words[3]):\(words[2])" : nil
         }
-        let up = word(text("/proc/uptime"), 0)
+        let up = word(Files.text("/proc/uptime"), 0)
         return "witness boot=\(boot) up=\(up) memory=\(memory) cpus=\(cpus) disks=\(disks.joined(separator: ","))\n"
     }
 
@@ -68,6 +71,15 @@ public enum Witness {
         case "crash": sysrq("c")
         default: break
         }
+    }
+
+    private static func answer(_ question: String) {
+        let lines = Answers.lines(question)
+        if lines.isEmpty { return }
+        let console = open("/dev/hvc0", O_WRONLY | O_NOCTTY | O_CLOEXEC)
+        guard console >= 0 else { return }
+        for line in lines { say(line + "\n", console) }
+        close(console)
     }
 
     private static func end(restart: Bool) -> Never {
@@ -85,7 +97,12 @@ public enum Witness {
 
     private static func say(_ text: String, _ console: Int32) {
         let bytes = Array(text.utf8)
-        _ = write(console, bytes, bytes.count)
+        var done = 0
+        while done < bytes.count {
+            let written = bytes[done...].withUnsafeBytes { write(console, $0.baseAddress, $0.count) }
+            if written <= 0 { break }
+            done += written
+        }
     }
 
     private static func word(_ text: String, _ index: Int) -> String {
@@ -93,17 +110,4 @@ public enum Witness {
         return index < words.count ? String(words[index]) : "?"
     }
 
-    private static func text(_ path: String) -> String {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return "" }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < 1 << 16 {
-            let got = read(file, &chunk, chunk.count)
-            if got <= 0 { break }
-            bytes += chunk[..<got]
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
 }

@@ -37,6 +37,21 @@ private func values(_ flag: String, _ arguments: [String]) -> [String] {
         #expect(!machine().writes.contains("/dev/kvm"))
     }
 
+    @Test func `a machine for passthrough has an IOMMU, a closed network and drives that can be written`() {
+        let machine = machine(PassthroughMachine.change)
+        let arguments = machine.arguments()
+        let devices = values("-device", arguments)
+        #expect(devices.contains("intel-iommu,intremap=on"))
+        #expect(values("-netdev", arguments) == ["user,id=pt-net,restrict=on,guestfwd=tcp:10.0.2.100:7007-cmd:cat"])
+        #expect(values("-blockdev", arguments).count == PassthroughMachine.drives.count)
+        for drive in machine.drives { #expect(machine.writes.contains(drive.file)) }
+        // What has no function-level reset is alone behind a port of its own.
+        for name in ["pt-usb", "pt-gpu"] {
+            let on = devices.filter { $0.hasSuffix(",bus=\(name)-port") }
+            #expect(on.count == 1 && on[0].contains(",id=\(name),"), "\(on)")
+        }
+    }
+
     @Test func `an ARM machine has no ACPI and its own devices`() {
         let arguments = machine {
             $0.architecture = .arm64

@@ -26,5 +26,6 @@ int lapwing_mkdir(const char *path, unsigned int mode);
 int lapwing_file_kind(const char *path);
 
 #include "device.h"
+#include "guest.h"
 
 #endif
