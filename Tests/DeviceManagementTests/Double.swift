@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DeviceConfig
+import DeviceFacts
+import FoundationEssentials
+import LapwingCore
+import Synchronization
+import SystemPackage
+@testable import XenControl
+
+@testable import DeviceManagement
+@testable import DeviceModel
+
+/// A machine in a directory: an xHCI controller with two sticks of one kind.
+final class FakeMachine: Sendable {
+    let root: FilePath
+    static let controller = "sys/devices/pci0000:00/0000:00:14.0"
+
+    init() throws {
+        root = FilePath(FileManager.default.temporaryDirectory.path).appending(
+            "lapwing-manager-\(UInt64.random(in: 0 ... .max))")
+        for directory in ["run/lapwing", "var/lib/lapwing/policy.d", "usr/lib/lapwing/policy.d"] {
+            try Files.makeDirectory(root.pushing(FilePath(directory)))
+        }
+        var space = [UInt8](repeating: 0, count: 256)
+        (space[0], space[1], space[2], space[3]) = (0x86, 0x80, 0xED, 0xA0)
+        (space[9], space[10], space[11]) = (0x30, 3, 0x0C)
+        try put(Self.controller + "/config", space)
+        try link("sys/bus/pci/devices/0000:00:14.0", "../../../devices/pci0000:00/0000:00:14.0")
+        let hub: [UInt8] = [18, 1, 0, 2, 9, 0, 0, 64, 0x6B, 0x1D, 2, 0, 0, 1, 0, 0, 0, 0]
+        try usb("usb1", hub, number: 1)
+        try plug("1-1", number: 5)
+        try plug("1-2", number: 6)
+        try put("proc/self/mountinfo", Array("22 1 0:20 / / rw - tmpfs tmpfs rw\n".utf8))
+        try put("proc/net/route", Array("Iface\tDestination\n".utf8))
+    }
+
+    deinit { try? Files.removeTree(root) }
+
+    func put(_ path: String, _ bytes: [UInt8]) throws {
+        let place = root.pushing(FilePath(path))
+        try Files.makeDirectory(place.removingLastComponent())
+        try Files.write(bytes, to: place)
+    }
+
+    private func link(_ path: String, _ target: String) throws {
+        let place = root.pushing(FilePath(path))
+        try Files.makeDirectory(place.removingLastComponent())
+        try FileManager.default.createSymbolicLink(atPath: place.string, withDestinationPath: target)
+    }
+
+    private func usb(_ name: String, _ bytes: [UInt8], number: Int) throws {
+        let place = Self.controller + "/usb1" + (name == "usb1" ? "" : "/" + name)
+        try put(place + "/descriptors", bytes)
+        try put(place + "/devnum", Array("\(number)\n".utf8))
+        try link("sys/bus/usb/devices/" + name, "../../../" + place.dropFirst("sys/".count))
+    }
+
+    /// Plugs a stick in.
+    func plug(_ port: String, number: Int) throws {
+        let stick: [UInt8] =
+            [18, 1, 0, 2, 0, 0, 0, 64, 0x81, 0x07, 0x81, 0x55, 0, 1, 1, 2, 3, 1] + [9, 2, 18, 0, 1, 1, 0, 0x80, 100]
+            + [9, 4, 0, 0, 0, 8, 6, 0x50, 0]
+        try usb(port, stick, number: number)
+    }
+
+    /// Pulls it out.
+    func pull(_ port: String) throws {
+        try Files.remove(root.appending("sys/bus/usb/devices/\(port)"))
+        try Files.removeTree(root.pushing(FilePath(Self.controller + "/usb1/\(port)")))
+    }
+
+    /// Writes the local rules.
+    func rules(_ text: String) throws { try put("var/lib/lapwing/policy.d/50-local.rules", Array(text.utf8)) }
+}
+
+/// A Xen with domains and device models in memory, which does what `xl` does, or what a test wants to go wrong.
+final class RecordingDevices: XenDevices {
+    struct State {
+        var domains: [String: Int] = [:]
+        var usb: [Int: [HeldUSB]] = [:]
+        var open: [Int: Set<USBAddress>] = [:]
+        var calls: [String] = []
+        /// The next change fails after it was said to be done.
+        var boasts = false
+    }
+    let state = Mutex(State())
+    private let ports: Mutex<[USBAddress: String]>
+
+    init(_ ports: [USBAddress: String]) { self.ports = Mutex(ports) }
+
+    func know(_ address: USBAddress, _ port: String) { ports.withLock { $0[address] = port } }
+    var calls: [String] { state.withLock { $0.calls } }
+
+    func reports() -> [DomainReport] {
+        state.withLock { state in
+            state.domains.map { name, number in
+                DomainReport(
+                    name: name, state: number > 0 ? "running" : "stopped", id: number > 0 ? number : nil,
+                    settings: DomainSettings(type: .hvm, memory: ByteSize(bytes: 512 << 20), vcpus: 1), restarts: 0,
+                    images: [:])
+            }
+        }
+    }
+
+    func functions(of domain: Int) throws -> [PCIAddress] { [] }
+    func usb(of domain: Int) throws -> [HeldUSB] { state.withLock { $0.usb[domain] ?? [] } }
+    func modelled(in domain: Int) async throws -> Set<USBAddress> { state.withLock { $0.open[domain] ?? [] } }
+    func hasIOMMU() async throws -> Bool { true }
+    func release(_ function: PCIAddress) async throws { state.withLock { $0.calls.append("release \(function)") } }
+    func reclaim(_ function: PCIAddress) async throws { state.withLock { $0.calls.append("reclaim \(function)") } }
+    func attach(_ function: PCIAddress, to domain: Int) async throws {
+        state.withLock { $0.calls.append("attach \(function) \(domain)") }
+    }
+    func detach(_ function: PCIAddress, from domain: Int) async throws {
+        state.withLock { $0.calls.append("detach \(function) \(domain)") }
+    }
+    func attach(_ device: USBAddress, to domain: Int) async throws {
+        let port = ports.withLock { $0[device] ?? "?" }
+        state.withLock { state in
+            state.calls.append("attach \(device) \(domain)")
+            if state.boasts {
+                state.boasts = false
+                return
+            }
+            let next = (state.usb[domain] ?? []).count + 1
+            state.usb[domain, default: []].append(HeldUSB(controller: 0, port: next, hostPort: port))
+            state.open[domain, default: []].insert(device)
+        }
+    }
+    func detach(_ device: HeldUSB, from domain: Int) async throws {
+        let known = ports.withLock { $0 }
+        state.withLock { state in
+            state.calls.append("detach \(device.hostPort) \(domain)")
+            state.usb[domain]?.removeAll { $0 == device }
+            state.open[domain] = state.open[domain]?.filter { known[$0] != device.hostPort }
+        }
+    }
+    func forget(_ device: HeldUSB, in domain: Int) async throws {
+        state.withLock { state in
+            state.calls.append("forget \(device.hostPort) \(domain)")
+            state.usb[domain]?.removeAll { $0 == device }
+        }
+    }
+    func drop(_ device: USBAddress, from domain: Int) async throws {
+        state.withLock { state in
+            state.calls.append("drop \(device) \(domain)")
+            state.open[domain]?.remove(device)
+        }
+    }
+}
+
+/// All of it together.
+struct Bench {
+    let machine: FakeMachine
+    let xen: RecordingDevices
+    let manager: DeviceManager
+    let events = Events()
+
+    /// What was told.
+    final class Events: Sendable {
+        let list = Mutex<[DeviceEvent]>([])
+        var names: [String] { list.withLock { $0.map(\.name) } }
+    }
+
+    struct Noon: WallClock { func now() -> Double { 43_200 } }
+
+    init(rules: String = "", domains: [String: Int] = ["work": 1]) throws {
+        machine = try FakeMachine()
+        try machine.rules(rules)
+        xen = RecordingDevices([USBAddress(bus: 1, device: 5): "1-1", USBAddress(bus: 1, device: 6): "1-2"])
+        xen.state.withLock { $0.domains = domains }
+        let (xen, events) = (xen, events)
+        manager = DeviceManager(
+            paths: DevicePaths(root: machine.root), tree: try SystemTree(root: machine.root), xen: xen, clock: Noon(),
+            domains: { xen.reports() }
+        ) { event in events.list.withLock { $0.append(event) } }
+    }
+}

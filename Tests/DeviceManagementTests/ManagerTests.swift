@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import DeviceFacts
+import LapwingCore
+import Testing
+
+@testable import DeviceManagement
+
+@Suite struct ManagerTests {
+    static let allow = "allow usb class=storage to work persistent\n"
+    static let first = "usb-0000.00-14.0-u2-1~0781.5581"
+    static let second = "usb-0000.00-14.0-u2-2~0781.5581"
+
+    @Test func `without a rule nothing is given, and the refusal shows a rule that would`() async throws {
+        let bench = try Bench()
+        let error = await #expect(throws: LapwingError.self) {
+            try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        }
+        #expect(error?.code == "passthrough.denied" && error?.exit == .notPermitted)
+        #expect(error?.hint?.contains("allow device id=\(Self.first) to work") == true)
+        #expect(bench.xen.calls.isEmpty && bench.events.names == ["device.denied"])
+    }
+
+    @Test func `a stick is given and taken back, and its twin stays where it is`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        let answer = try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        #expect(answer.device.rawValue == Self.first && answer.steps.map(\.state) == ["done"])
+        let owners = try await bench.manager.owners()
+        #expect(owners.map(\.device.rawValue) == [Self.first] && owners.first?.domain == "work")
+        let again = try await bench.manager.request(DeviceRequest(.attach, Self.first, domain: "work"), user: 0)
+        #expect(again.steps.isEmpty)
+        _ = try await bench.manager.request(DeviceRequest(.detach, "1-1"), user: 0)
+        #expect(try await bench.manager.owners().isEmpty)
+        #expect(bench.xen.calls == ["attach 1:5 1", "detach 1-1 1"])
+    }
+
+    @Test func `a dry run says the steps and does none`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        let answer = try await bench.manager.request(
+            DeviceRequest(.assign, "1-2", domain: "work", dryRun: true), user: 0)
+        #expect(answer.dryRun && answer.steps.map(\.state) == ["planned", "planned"])
+        #expect(bench.xen.calls.isEmpty && bench.events.names.isEmpty)
+        #expect(!Files.exists(bench.machine.root.appending("var/lib/lapwing/assignments.json")))
+    }
+
+    @Test func `an assigned device joins each life of its domain, also one that was plugged in elsewhere first`()
+        async throws
+    {
+        let bench = try Bench(rules: Self.allow, domains: ["work": 0])
+        _ = try await bench.manager.request(DeviceRequest(.assign, "1-1", domain: "work"), user: 0)
+        #expect(bench.xen.calls.isEmpty)
+        bench.xen.state.withLock { $0.domains["work"] = 3 }
+        try await bench.manager.mayStart("work")
+        try await bench.manager.join("work")
+        #expect(bench.xen.calls == ["attach 1:5 3"])
+        // The next life.
+        bench.xen.state.withLock {
+            $0.domains["work"] = 4; $0.usb = [:]; $0.open = [:]
+        }
+        try await bench.manager.join("work")
+        #expect(bench.xen.calls == ["attach 1:5 3", "attach 1:5 4"])
+    }
+
+    @Test func `a domain does not start without what it requires, and starts when that is there`() async throws {
+        let bench = try Bench(rules: Self.allow, domains: ["work": 0])
+        _ = try await bench.manager.request(DeviceRequest(.assign, "1-1", domain: "work", required: true), user: 0)
+        try bench.machine.pull("1-1")
+        let error = await #expect(throws: LapwingError.self) { try await bench.manager.mayStart("work") }
+        #expect(error?.code == "device.required-missing" && error?.cause == Self.first)
+        try bench.machine.plug("1-1", number: 9)
+        try await bench.manager.mayStart("work")
+        // One that is gone can still be unassigned, by its id.
+        try bench.machine.pull("1-1")
+        _ = try await bench.manager.request(DeviceRequest(.unassign, Self.first), user: 0)
+        try await bench.manager.mayStart("work")
+    }
+
+    @Test func `a rule that assigns gives a stick when it is plugged in, and a replug by its new number`() async throws
+    {
+        let bench = try Bench(rules: "assign usb port=usb-0000.00-14.0-u2-1 to work\n")
+        await bench.manager.look()
+        #expect(bench.xen.calls == ["attach 1:5 1"])
+        try bench.machine.pull("1-1")
+        await bench.manager.look()
+        #expect(bench.xen.calls.suffix(2) == ["drop 1:5 1", "forget 1-1 1"])
+        bench.xen.know(USBAddress(bus: 1, device: 11), "1-1")
+        try bench.machine.plug("1-1", number: 11)
+        await bench.manager.look()
+        #expect(bench.xen.calls.last == "attach 1:11 1")
+        #expect(!bench.xen.calls.contains { $0.contains("1:6") })
+    }
+
+    @Test func `what Xen's tools only claim to have done is a failure, and is said once`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        bench.xen.state.withLock { $0.boasts = true }
+        let error = await #expect(throws: LapwingError.self) {
+            try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        }
+        #expect(error?.code == "passthrough.failed")
+        #expect(try await bench.manager.owners().isEmpty)
+        #expect(bench.events.names == ["device.failed"])
+    }
+
+    @Test func `an unknown protection is an error that names all there are`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        let error = await #expect(throws: LapwingError.self) {
+            try await bench.manager.request(
+                DeviceRequest(.attach, "1-1", domain: "work", overriding: ["everything"]), user: 0)
+        }
+        #expect(error?.exit == .usage && error?.hint?.contains("onlyDisplay") == true)
+    }
+}
