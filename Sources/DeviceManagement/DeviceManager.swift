@@ -148,15 +148,17 @@ public actor DeviceManager {
         let exceptions = request.overriding.map { ProtectionException(device: request.device, protection: $0) }
         let event = PolicyEvent.request(
             domain: domain, keep: request.verb == .assign, overriding: !request.overriding.isEmpty)
-        let decision = try engine(inventory, lifting: exceptions).decide(request.device, for: event)
+        let engine = try engine(inventory, lifting: exceptions)
+        let decision = try engine.decide(request.device, for: event)
         if decision.decision.gives { return }
         let keep = request.verb == .assign ? " persistent" : ""
         var hint: String?
         switch decision.reason {
         case .protected: hint = decision.protections.first { !$0.lifted }?.protection.hint
         case .noRule, .notPersistent:
+            let input = engine.machine.devices[request.device]?.isInput == true ? " class=any:input" : ""
             hint =
-                "A rule such as \"allow device id=\(request.device) to \(domain)\(keep)\" in "
+                "A rule such as \"allow \(request.device.bus) id=\(request.device)\(input) to \(domain)\(keep)\" in "
                 + "/var/lib/lapwing/policy.d/50-local.rules allows it."
         default: hint = "\"lapwingctl policy explain \(request.device)\" shows the rules that were tried."
         }

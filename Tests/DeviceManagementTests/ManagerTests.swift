@@ -17,7 +17,7 @@ import Testing
             try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
         }
         #expect(error?.code == "passthrough.denied" && error?.exit == .notPermitted)
-        #expect(error?.hint?.contains("allow device id=\(Self.first) to work") == true)
+        #expect(error?.hint?.contains("allow usb id=\(Self.first) to work") == true)
         #expect(bench.xen.calls.isEmpty && bench.events.names == ["device.denied"])
     }
 
