@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,4 +13,9 @@
 int lapwing_load_module(int fd, int compressed)
 {
     return syscall(SYS_finit_module, fd, "", compressed ? COMPRESSED_FILE : 0) == 0 ? 0 : -errno;
+}
+
+int lapwing_end_system(int restart)
+{
+    return reboot(restart ? RB_AUTOBOOT : RB_POWER_OFF) == 0 ? 0 : -errno;
 }

@@ -57,7 +57,7 @@ public struct LiveMachine: PassthroughMachine {
                 name: report.name, kind: kind, running: report.id != nil && report.state != "stopped")
             if let number = report.id {
                 domain.pci = try xen.functions(of: number).map { id(of: $0, inventory) }
-                domain.usb = try await usb(of: number, inventory).map(\.id)
+                domain.usb = try await usb(of: number, inventory, asking: Self.lives(report)).map(\.id)
             }
             found.append(domain)
         }
@@ -71,12 +71,18 @@ public struct LiveMachine: PassthroughMachine {
             holders: DeviceHolders(tree).of(inventory), protections: protections, assignments: try store.read())
     }
 
-    /// The USB devices that a domain really has: those its device model has open and that are there.
-    private func usb(of number: Int, _ inventory: Inventory) async throws -> [USBDevice] {
+    /// True for a domain whose device model can be asked: one that is on its way out may have none.
+    static func lives(_ report: DomainReport) -> Bool { ["running", "paused", "starting"].contains(report.state) }
+
+    /// The USB devices that a domain really has: those its device model has open and that are there. Without `asking`
+    /// all that are written down for it.
+    private func usb(of number: Int, _ inventory: Inventory, asking: Bool = true) async throws -> [USBDevice] {
         let ports = Set(try xen.usb(of: number).map(\.hostPort))
         guard !ports.isEmpty else { return [] }
+        let noted = inventory.usb.filter { ports.contains($0.port) }
+        guard asking else { return noted }
         let open = try await xen.modelled(in: number)
-        return inventory.usb.filter { ports.contains($0.port) && open.contains($0.address) }
+        return noted.filter { open.contains($0.address) }
     }
 
     static func isReleased(_ function: PCIFunction) -> Bool {

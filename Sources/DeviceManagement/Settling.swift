@@ -13,7 +13,7 @@ extension DeviceManager {
     /// from a running domain only by a person.
     func settle(_ reports: [DomainReport]) async throws {
         for domain in reports {
-            guard let number = domain.id else { continue }
+            guard let number = domain.id, LiveMachine.lives(domain) else { continue }
             for place in try await machine.sweep(number) {
                 tell("pulled", nil, domain.name, "the device at \(place.hostPort) is gone")
             }

@@ -7,4 +7,8 @@
    has no wrapper, and syscall is variadic). 0 or -errno. */
 int lapwing_load_module(int fd, int compressed);
 
+/* Ends the system at once (reboot(2), whose header Swift does not import): restarts it, or switches it off. A kernel that
+   cannot switch off, as in a PVH domain, halts instead, which Xen takes for switching off. 0 or -errno. */
+int lapwing_end_system(int restart);
+
 #endif
