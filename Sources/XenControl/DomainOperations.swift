@@ -77,6 +77,9 @@ extension DomainManager {
         return Stop(outcome: outcome, seconds: clock.now() - begin)
     }
 
+    /// After so many seconds a guest that has not ended is asked once more.
+    private static let askAgain = 10.0
+
     /// Asks the guest and waits. When it does not end in time it goes on running, and that is an error.
     private func askToEnd(_ name: String, _ domain: XenDomain, seconds: Int) async throws -> XenDomain.Ending {
         func refused(_ code: String, _ message: String) -> LapwingError {
@@ -91,7 +94,13 @@ extension DomainManager {
             throw refused("domain.deaf", "The guest has no way to be asked.")
         }
         let end = clock.now() + Double(seconds)
+        var next = clock.now() + Self.askAgain
         while true {
+            // A guest that is still starting has not heard it.
+            if clock.now() >= next {
+                _ = try await xen.requestPowerOff(domain.id)
+                next = clock.now() + Self.askAgain
+            }
             let now = try await xen.domains().first { $0.uuid == domain.uuid }
             guard let now, !now.dying else { return .poweroff }
             if let ending = now.ending { return ending }
