@@ -20,6 +20,14 @@ public final class SystemTree: Sendable {
                 "device.no-root", exit: .unavailable, "The directory with the system's files cannot be opened.",
                 subject: root.string, cause: Errno(rawValue: -descriptor).description)
         }
+        // A directory is no file to read; any other answer means that nothing can be read at all, as in a sandbox that
+        // forbids openat2(2).
+        let answer = lapwing_root_read(descriptor, "/", nil, 0)
+        if answer != -Errno.invalidArgument.rawValue {
+            throw LapwingError(
+                "device.no-root", exit: .unavailable, "The system's files cannot be read here.", subject: root.string,
+                cause: Errno(rawValue: -answer).description)
+        }
     }
 
     deinit { try? FileDescriptor(rawValue: descriptor).close() }

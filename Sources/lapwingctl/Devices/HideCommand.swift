@@ -56,7 +56,7 @@ struct DeviceHide: AsyncParsableCommand {
                 let hider = DeviceHider(tree, files: SystemFiles(root: FilePath(device.root)))
                 if !hider.hasHolder {
                     _ = try await context.runner.require(
-                        Command("modprobe", ["xen-pciback"], timeLimit: .seconds(20)),
+                        Command("modprobe", ["xen-pciback"], timeLimit: .seconds(60)),
                         "The driver that holds devices for domains could not be loaded.")
                 }
                 results = hider.carryOut(plan)
