@@ -12,14 +12,14 @@ enum SchedulerScenarios {
     /// Runs first; what it counts is kept for `lapwing`.
     private static let credit2 = ScenarioGroup(
         "sched.credit2", "the raw image on four processors, with Xen's credit2", kind: .disk, attachment: .nvme,
-        boot: BootChange(kernelOptions: patience, xenOptions: ["sched=credit2"]), stateUnlock: "none",
+        boot: BootChange(xenOptions: ["sched=credit2"]), stateUnlock: "none",
         scheduler: "credit2", change: machine,
         scenarios: [BootScenarios.units, BootScenarios.hypervisor, ToolScenarios.guests(mix), capture])
 
     /// Our scheduler, and the tools that know nothing of it.
     private static let lapwing = ScenarioGroup(
         "sched.lapwing", "the raw image on four processors, with the power-aware scheduler", kind: .disk,
-        attachment: .nvme, boot: BootChange(kernelOptions: patience, xenOptions: ["sched=lapwing"]),
+        attachment: .nvme, boot: BootChange(xenOptions: ["sched=lapwing"]),
         stateUnlock: "none", scheduler: "lapwing",
         change: machine,
         scenarios: [
@@ -32,15 +32,11 @@ enum SchedulerScenarios {
     private static let debug = ScenarioGroup(
         "sched.debug", "the raw image on four processors, with assertions in Xen and a name of no scheduler in sched=",
         kind: .disk, attachment: .nvme,
-        boot: BootChange(kernelOptions: patience, xenOptions: ["sched=\(wrongName)"], debugHypervisor: true),
+        boot: BootChange(xenOptions: ["sched=\(wrongName)"], debugHypervisor: true),
         stateUnlock: "none",
         scheduler: "lapwing", change: machine,
         scenarios: [BootScenarios.units, assertions, fallback, ParameterScenarios.capacities]
             + ToolScenarios.all + [StressScenarios.stress, BootScenarios.console])
-
-    /// Four emulated processors on a busy host of two start slowly: udev may then take longer than the 90 seconds that
-    /// systemd gives a device (systemd(1), kernel command line).
-    private static let patience = ["systemd.default_device_timeout_sec=900"]
 
     /// One letter short.
     private static let wrongName = "lapwin"

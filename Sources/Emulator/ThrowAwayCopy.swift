@@ -20,11 +20,17 @@ struct ThrowAwayCopy {
     /// The version of an update that is newer than everything.
     static let newerVersion = "9999"
 
+    /// An emulated machine on a busy host starts slowly: udev may then take longer than the 90 seconds that systemd gives
+    /// a device (systemd(1), kernel command line).
+    static let patience = "systemd.default_device_timeout_sec=900"
+
     /// Makes the copy.
     func make(_ group: ScenarioGroup) async throws {
         try Files.copySparse(image.path, to: path, permissions: 0o600)
         var change = group.boot
         if let unlock = group.stateUnlock { change.kernelOptions.append("lapwing.state=\(unlock)") }
+        // A system that is to fail does so in its own time.
+        if group.damage == .none { change.kernelOptions.append(Self.patience) }
         try await bootFiles(group.damage, change)
         let descriptor = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
         try descriptor.closeAfter {
