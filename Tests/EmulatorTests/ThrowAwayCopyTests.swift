@@ -106,7 +106,10 @@ private final class Changes: Sendable {
     @Test func `another way to unlock the state is a word of the boot file`() async throws {
         let changes = Changes()
         try await copy(.disk, .none, unlock: "passphrase", changes: changes) { _, _ in }
-        #expect(changes.list.withLock { $0 } == [BootChange(kernelOptions: ["lapwing.state=passphrase"])])
+        #expect(
+            changes.list.withLock { $0 } == [
+                BootChange(kernelOptions: ["lapwing.state=passphrase", ThrowAwayCopy.patience])
+            ])
     }
 
     @Test func `a failing update has the system in the second slot and a newer entry for a root that is not there`()
