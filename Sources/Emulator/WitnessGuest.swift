@@ -61,7 +61,9 @@ enum WitnessGuest {
 }
 
 extension Guest {
-    /// Asks a witness a question and returns its answers. The guest's console is read from the moment of the question.
+    /// Asks a witness a question and returns its answers. The guest's console is read from the moment of the question. The
+    /// shell the agent starts leads a session: would it open the console itself, that became the session's terminal, and
+    /// would be hung up with it.
     func ask(_ name: String, _ question: String, within limit: Duration = .seconds(120)) async throws -> [String] {
         let id = UInt32.random(in: 1 ... .max)
         let seconds = limit.components.seconds
@@ -70,9 +72,10 @@ extension Guest {
                 "sh", "-c",
                 """
                 tty=$(xenstore-read /local/domain/$(xl domid \(name))/console/tty) || exit
-                exec 3<>"$tty"
-                echo 'ask \(id) \(question)' >&3
-                timeout \(seconds) sed -u '/^done \(id) /q' <&3
+                timeout \(seconds) sh -c '
+                  exec 3<>"$1"
+                  echo "ask \(id) \(question)" >&3
+                  sed -u "/^done \(id) /q" <&3' sh "$tty"
                 """,
             ], timeout: limit + .seconds(20))
         guard let answers = try WitnessGuest.answers(outcome.text, id: id) else {

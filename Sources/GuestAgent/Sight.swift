@@ -65,8 +65,10 @@ struct Sight {
     /// The first line of a file as one printable word.
     private func value(_ path: String) -> String {
         let text = Files.text("\(root)/\(path)")
-        let line = text.split(separator: "\n", omittingEmptySubsequences: false).first ?? ""
-        let word = line.utf8.prefix(64).map { byte -> Character in
+        var line = (text.split(separator: "\n", omittingEmptySubsequences: false).first ?? "").utf8[...]
+        // NVMe pads its strings.
+        while line.last == 32 { line.removeLast() }
+        let word = line.prefix(64).map { byte -> Character in
             byte > 32 && byte < 127 ? Character(UnicodeScalar(byte)) : byte == 32 ? "_" : "?"
         }
         return word.isEmpty ? "-" : String(word)

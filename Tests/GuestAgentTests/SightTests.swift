@@ -64,7 +64,7 @@ private final class Tree {
         try tree.link("\(controller)/driver", to: "drivers/xhci_hcd")
         try tree.link("bus/pci/devices/0000:00:05.0", to: controller)
         let port = "\(controller)/usb2/2-1"
-        for (name, text) in [("idVendor", "46f4\n"), ("idProduct", "0001\n"), ("serial", "a b\u{e9}\n")] {
+        for (name, text) in [("idVendor", "46f4\n"), ("idProduct", "0001\n"), ("serial", "a b\u{e9}  \n")] {
             try tree.file("\(port)/\(name)", text)
         }
         tree.directory("drivers/usb-storage")
