@@ -43,7 +43,8 @@ enum PassthroughMachine {
         + behindPort("pt-usb", slot: 31, Device("qemu-xhci", ["id": "pt-usb"]))
         + [
             Device(
-                "usb-storage", ["id": "pt-deep-stick", "bus": "pt-usb.0", "drive": "pt-deep-stick", "serial": "deep"])
+                "usb-storage",
+                ["id": "pt-deep-stick", "bus": "pt-usb.0", "drive": "pt-deep-stick", "serial": "pt-deep-stick"])
         ]
         + behindPort("pt-nic", slot: 32, Device("e1000e", ["id": "pt-nic", "netdev": "pt-net"]))
         + behindPort("pt-nvme", slot: 33, Device("nvme", ["id": "pt-nvme", "serial": "pt-nvme", "drive": "pt-disk"]))
