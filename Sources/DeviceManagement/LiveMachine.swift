@@ -53,8 +53,10 @@ public struct LiveMachine: PassthroughMachine {
         var found: [DomainState] = []
         for report in try await domains() {
             let kind = report.settings.flatMap { DomainState.Kind(rawValue: $0.type.rawValue) } ?? .hvm
+            // Of a domain that nobody here defined it is not known how it was made: the worst is assumed.
             var domain = DomainState(
-                name: report.name, kind: kind, running: report.id != nil && report.state != "stopped")
+                name: report.name, kind: kind, running: report.id != nil && report.state != "stopped",
+                memoryOnDemand: report.settings == nil)
             if let number = report.id {
                 domain.pci = try xen.functions(of: number).map { id(of: $0, inventory) }
                 domain.usb = try await usb(of: number, inventory, asking: Self.lives(report)).map(\.id)

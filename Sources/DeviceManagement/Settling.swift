@@ -15,6 +15,10 @@ extension DeviceManager {
         for domain in reports {
             guard let number = domain.id, LiveMachine.lives(domain) else { continue }
             for place in try await machine.sweep(number) {
+                // What a person said ended with the pull, also when something is in that port again by now.
+                for id in machine.inventory().usb.filter({ $0.port == place.hostPort }).map(\.id) {
+                    arbiter.apply(.unplugged(id))
+                }
                 tell("pulled", nil, domain.name, "the device at \(place.hostPort) is gone")
             }
         }

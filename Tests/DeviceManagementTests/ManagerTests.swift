@@ -90,6 +90,19 @@ import Testing
         #expect(!bench.xen.calls.contains { $0.contains("1:6") })
     }
 
+    @Test func `what a person gave is not given again when another like it is in the port before anybody looks`()
+        async throws
+    {
+        let bench = try Bench(rules: Self.allow)
+        _ = try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        try bench.machine.pull("1-1")
+        bench.xen.know(USBAddress(bus: 1, device: 12), "1-1")
+        try bench.machine.plug("1-1", number: 12)
+        await bench.manager.look()
+        #expect(bench.xen.calls == ["attach 1:5 1", "drop 1:5 1", "forget 1-1 1"])
+        #expect(try await bench.manager.owners().isEmpty)
+    }
+
     @Test func `what Xen's tools only claim to have done is a failure, and is said once`() async throws {
         let bench = try Bench(rules: Self.allow)
         bench.xen.state.withLock { $0.boasts = true }
