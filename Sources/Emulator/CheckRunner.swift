@@ -49,9 +49,7 @@ public struct CheckRunner: Sendable {
     public static func list(_ groups: [ScenarioGroup] = BootScenarios.groups) -> Listing<Entry> {
         let entries = groups.flatMap { group in
             [
-                Entry(
-                    name: group.name, image: group.kind,
-                    summary: "boots \(group.summary)\(group.onlyByName ? "; only by name" : "")")
+                Entry(name: group.name, image: group.kind, summary: "boots \(group.summary)")
             ]
                 + group.scenarios.filter { $0.kinds.contains(group.kind) }.map {
                     Entry(name: group.fullName($0), image: group.kind, summary: $0.summary)
@@ -64,8 +62,8 @@ public struct CheckRunner: Sendable {
             ])
     }
 
-    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all but those
-    /// that run only by name when none is named. A name that is unknown, or that is of another kind of image, is a usage error.
+    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all when
+    /// none is named. A name that is unknown, or that is of another kind of image, is a usage error.
     func selected(_ names: [String]) throws -> [ScenarioGroup] {
         for name in names {
             let known = groups.filter { group in
@@ -91,7 +89,7 @@ public struct CheckRunner: Sendable {
                     hint: "Build it with \"lapwing build RECIPE --step hypervisor.debug\" and name its xen.efi as "
                         + "--debug-hypervisor.")
             }
-            if names.isEmpty ? !group.onlyByName : names.contains(where: group.isNamed) {
+            if names.isEmpty || names.contains(where: group.isNamed) {
                 return group.suits(image) ? group : nil
             }
             group.scenarios = group.scenarios.filter { names.contains(group.fullName($0)) }

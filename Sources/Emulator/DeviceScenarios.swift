@@ -7,7 +7,7 @@ import LapwingCore
 enum DeviceScenarios {
     static let group = ScenarioGroup(
         "devices.inventory", "the raw image on a machine with a switch, bridges, USB devices and two displays",
-        kind: .disk, attachment: .nvme,
+        kind: .disk, attachment: .nvme, stateUnlock: "none",
         change: { machine in
             machine.devices += [
                 Device("pcie-root-port", ["id": "inv-port", "chassis": "21", "slot": "21"]),
@@ -25,7 +25,7 @@ enum DeviceScenarios {
                 Device("bochs-display"),
             ]
         },
-        scenarios: [BootScenarios.units, libraries, usb, groups, capture, policy], onlyByName: true)
+        scenarios: [BootScenarios.units, libraries, usb, groups, capture, policy] + HotplugScenarios.all)
 
     private static let libraries = Scenario(
         "libraries-agree", "sysfs and libusb, libpci and libdrm say the same of every device"

@@ -11,7 +11,7 @@ enum DomainScenarios {
         change: { $0.memory = ByteSize(bytes: 4 << 30) },
         scenarios: [
             BootScenarios.units, definition, life, twoClients, reboot, crash, killed, hvm, autostart, removal,
-        ], onlyByName: true)
+        ])
 
     static let directory = "/var/lib/lapwing/images"
 
@@ -42,9 +42,7 @@ enum DomainScenarios {
         for place in ["/run/bad.yaml:3:11: ", "/run/bad.yaml:4:13: ", "Did you mean \"pvh\"?"] {
             try guest.require(refused.errorText.contains(place), "All mistakes must be shown.", seen: refused.errorText)
         }
-        let good = yaml("net", type: "pvh", memory: 192, "    disks: [{name: data, size: 16 MiB}]\n")
-        try await guest.machine.agent.write(Array(good.utf8), to: "/run/net.yaml")
-        try await guest.expect("lapwingctl", "domain", "define", "/run/net.yaml")
+        try await defineNet(guest)
         let shown = try await guest.expect("lapwingctl", "domain", "show", "net")
         try guest.require(
             shown.contains("# state: stopped") && shown.contains("memory: 192 MiB"), "show must show it.", seen: shown)
@@ -201,6 +199,12 @@ enum DomainScenarios {
         try guest.require(other == "stopped", "The other one must not have started.", seen: other)
     }
 
+    private static func defineNet(_ guest: Guest) async throws {
+        let definition = yaml("net", type: "pvh", memory: 192, "    disks: [{name: data, size: 16 MiB}]\n")
+        try await guest.machine.agent.write(Array(definition.utf8), to: "/run/net.yaml")
+        try await guest.expect("lapwingctl", "domain", "define", "/run/net.yaml")
+    }
+
     private static let removal = Scenario(
         "remove", "a running domain is not removed, a stopped one is, and its image only when asked",
         limit: .seconds(300)
@@ -210,7 +214,7 @@ enum DomainScenarios {
         try await guest.expect("lapwingctl", "domain", "stop", "net", timeout: .seconds(200))
         try await guest.expect("lapwingctl", "domain", "remove", "--yes", "net")
         try await guest.expect("test", "-e", "/var/lib/lapwing/disks/net/data.img")
-        try await guest.expect("lapwingctl", "domain", "define", "/run/net.yaml")
+        try await defineNet(guest)
         try await guest.expect("lapwingctl", "domain", "remove", "--yes", "--disks", "net")
         let left = try await guest.exec(["test", "-e", "/var/lib/lapwing/disks/net"])
         try guest.require(!left.succeeded, "The image must be gone.")

@@ -14,8 +14,7 @@ enum PassthroughScenarios {
             kernelOptions: ["systemd.default_device_timeout_sec=900"], xenOptions: ["iommu=no-sharept"]),
         stateUnlock: "none", change: PassthroughMachine.change,
         scenarios: [BootScenarios.units, preparation] + PassthroughUSBScenarios.all + PassthroughPCIScenarios.all
-            + RollbackScenarios.all + [PassthroughPCIScenarios.reboot],
-        onlyByName: true)
+            + RollbackScenarios.all + [PassthroughPCIScenarios.reboot])
 
     /// The domain that gets devices.
     static let domain = "work"

@@ -9,8 +9,12 @@ enum RollbackScenarios {
 
     private static let domain = PassthroughScenarios.domain
 
-    /// Puts a program in `xl`'s place for the length of a body. `real` is the true one, under its own name: Debian's is a
-    /// wrapper that looks at it. The daemon sees the mount, for its view of the file system follows dom0's.
+    /// Where Debian's wrapper finds the `xl` of the running Xen.
+    private static let xl = "/usr/lib/xen-*/bin/xl"
+
+    /// Puts a program in `xl`'s place for the length of a body. `real` is a copy of the true one; a bind mount of it would
+    /// get the other mount on top, for the two share their propagation. The daemon's view of the file system follows
+    /// dom0's.
     private static func withXL(_ guest: Guest, _ script: String, _ body: () async throws -> Void) async throws {
         let text = "#!/bin/sh\nreal=/run/lapwing-test/real/xl\n\(script)\nexec $real \"$@\"\n"
         try await guest.machine.agent.write(Array(text.utf8), to: "/run/lapwing-test/xl")
@@ -18,9 +22,8 @@ enum RollbackScenarios {
             "sh", "-ec",
             """
             cd /run/lapwing-test; chmod 755 xl; rm -f waiting go
-            mkdir -p real; touch real/xl
-            mountpoint -q real/xl || mount --bind "$(command -v xl)" real/xl
-            mount --bind xl "$(command -v xl)"
+            mkdir -p real; [ -e real/xl ] || cp \(xl) real/xl
+            mount --bind xl \(xl)
             """)
         do {
             try await body()
@@ -32,7 +35,7 @@ enum RollbackScenarios {
     }
 
     private static func restoreXL(_ guest: Guest) async throws {
-        try await guest.expect("sh", "-c", "touch /run/lapwing-test/go; umount \"$(command -v xl)\"")
+        try await guest.expect("sh", "-c", "touch /run/lapwing-test/go; umount -l \(xl)")
     }
 
     /// Makes `xl VERB` wait for the file `go`, once it has said so by the file `waiting`.

@@ -68,8 +68,6 @@ public struct ScenarioGroup: Sendable {
     public var change: @Sendable (inout Machine) -> Void
     /// What is checked, in order.
     public var scenarios: [Scenario]
-    /// True when the group runs only where it, or one of its scenarios, is named.
-    public var onlyByName: Bool
 
     /// A disk is at least this large unless a group asks for more, so that there is room for the state.
     public static let smallestDisk = ByteSize(bytes: 8 << 30)
@@ -91,8 +89,7 @@ public struct ScenarioGroup: Sendable {
         _ name: String, _ summary: String, kind: CheckedImage.Kind, attachment: Disk.Attachment,
         damage: Damage = .none, boot: BootChange = BootChange(), stateUnlock: String? = nil, scheduler: String? = nil,
         diskSize: ByteSize = ScenarioGroup.smallestDisk, start: Start = .agent, bootLimit: Duration = .seconds(900),
-        change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario],
-        onlyByName: Bool = false
+        change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario]
     ) {
         self.name = name
         self.summary = summary
@@ -107,7 +104,6 @@ public struct ScenarioGroup: Sendable {
         self.bootLimit = bootLimit
         self.change = change
         self.scenarios = scenarios
-        self.onlyByName = onlyByName
     }
 
     /// True when the group's copy can be made of the image.

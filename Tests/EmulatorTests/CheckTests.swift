@@ -33,23 +33,11 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
 @Suite struct SelectionTests {
     @Test func `without names all groups of the image's kind run`() throws {
         #expect(try runner(.iso).selected([]).map(\.name) == ["boot.iso-stick", "boot.iso-optical"])
-        let all = ["boot.disk", "boot.damaged-root", "boot.passphrase", "boot.fallback"]
+        let all = [
+            "boot.disk", "boot.damaged-root", "boot.passphrase", "boot.fallback", "domain.life",
+            "devices.inventory", "passthrough.devices",
+        ]
         #expect(try runner(.disk, slots: 2).selected([]).map(\.name) == all)
-    }
-
-    @Test func `what runs only by name runs by name`() throws {
-        let inner = Scenario("inner", "does nothing") { _ in }
-        let groups = [false, true].map { shy in
-            ScenarioGroup(
-                shy ? "shy" : "bold", "nothing", kind: .disk, attachment: .nvme, scenarios: [inner], onlyByName: shy)
-        }
-        let runner = CheckRunner(
-            image: try image(.disk), tools: EmulatorTools(root: "/tools") { command, _, _ in command },
-            results: "/results", accelerator: .tcg, groups: groups, context: .trapping)
-        #expect(try runner.selected([]).map(\.name) == ["bold"])
-        #expect(try runner.selected(["shy"]).map(\.name) == ["shy"])
-        #expect(try runner.selected(["shy/inner"]).flatMap(\.scenarios).map(\.name) == ["inner"])
-        #expect(CheckRunner.list(groups).records.contains { $0.name == "shy" && $0.summary.hasSuffix("only by name") })
     }
 
     @Test func `credit2 is recorded before our scheduler is compared with it`() throws {
