@@ -12,6 +12,26 @@ import Testing
 
     init() throws { place = try Workplace() }
 
+    @Test(
+        arguments: [
+            [], [(0, 3)], [(0, 1), (1 << 20, 5), ((3 << 20) - 1, 2)], [((1 << 20) - 1, 2)], [(1 << 19, (1 << 20) + 1)],
+        ] as [[(Int64, Int)]])
+    func `a file with holes has the digest of its bytes`(_ pieces: [(Int64, Int)]) throws {
+        for tail in [Int64(0), 1, 5 << 20] {
+            let path = place.path.appending("sparse-\(tail)")
+            let size = (pieces.map { $0.0 + Int64($0.1) }.max() ?? 0) + tail
+            let file = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+            try file.closeAfter {
+                try file.resize(to: size)
+                for (offset, count) in pieces {
+                    _ = try file.writeAll(toAbsoluteOffset: offset, [UInt8](repeating: 7, count: count))
+                }
+            }
+            #expect(try Digest.ofFile(path) == Digest.of(try Files.read(path, limit: 1 << 30)))
+        }
+    }
+
     /// A build whose result is a sparse image that holds `text` at its start and at its end.
     private func build(
         _ text: String = "one", into out: FilePath? = nil, size: Int64 = 8 << 20, verify: Bool = false,

@@ -32,6 +32,9 @@ int lapwing_unmount(const char *target);
 /* Processors this process may run on (sched_getaffinity). */
 int lapwing_processors(void);
 int lapwing_set_host_name(const char *name);
+/* Lets other programs have the processor first, for this process and those it starts; it gets a session of its own. */
+void lapwing_give_way(void);
+
 /* Sets the file mode creation mask; gives the old one. */
 int lapwing_umask(int mask);
 

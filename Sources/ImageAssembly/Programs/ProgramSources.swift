@@ -15,9 +15,6 @@ public struct ProgramSources: Sendable, Hashable {
         var kind: Kind
         var modules: [String] = []
         var products: [String] = []
-        /// Whether the optimizer runs over it. It takes two thirds of the time of the build; what waits for a person
-        /// or the kernel gains nothing from it.
-        var optimized = false
     }
 
     /// The modules in the order of their dependencies. A test compares them with what the sources import.
@@ -28,18 +25,16 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "CLibPCI", kind: .system),
         Module(name: "CLibUSB", kind: .system),
         Module(
-            name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"],
-            optimized: true),
+            name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"]),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
-        Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"], optimized: true),
-        Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"], optimized: true),
+        Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"]),
+        Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"]),
         Module(
             name: "DeviceModel", kind: .library,
             modules: ["LapwingCore", "DeviceFacts", "CLinux", "CLibDRM", "CLibPCI", "CLibUSB"],
-            products: ["SystemPackage"], optimized: true),
+            products: ["SystemPackage"]),
         Module(
-            name: "ControlProtocol", kind: .library, modules: ["LapwingCore", "CLinux"], products: ["SystemPackage"],
-            optimized: true),
+            name: "ControlProtocol", kind: .library, modules: ["LapwingCore", "CLinux"], products: ["SystemPackage"]),
         Module(
             name: "DeviceAccess", kind: .library, modules: ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt"],
             products: ["SystemPackage"]),
@@ -148,8 +143,8 @@ public struct ProgramSources: Sendable, Hashable {
         return versions
     }
 
-    /// What is added to the manifest of each package: only its libraries are built, and without the optimizer (they
-    /// parse arguments, name files and start programs, which none of our loops waits for).
+    /// What is added to the manifest of each package: only its libraries are built, and without the optimizer, like our
+    /// own modules (decision 0501).
     static let manifestTail = """
 
         package.products.removeAll { !($0 is Product.Library) }
@@ -167,8 +162,9 @@ public struct ProgramSources: Sendable, Hashable {
             // swift-tools-version: 6.2
             import PackageDescription
 
-            let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
-            let unoptimized = strict + [.unsafeFlags(["-Onone"])]
+            let settings: [SwiftSetting] = [
+                .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-Onone"]),
+            ]
 
             let package = Package(
                 name: "lapwing-device",
@@ -192,7 +188,7 @@ public struct ProgramSources: Sendable, Hashable {
                 text += """
                             .\(module.kind == .program ? "executableTarget" : "target")(
                                 name: "\(module.name)", dependencies: [\(dependencies.joined(separator: ", "))],
-                                swiftSettings: \(module.optimized ? "strict" : "unoptimized")),
+                                swiftSettings: settings),
 
                     """
             }

@@ -202,6 +202,8 @@ public enum NamespaceEntry {
             _ = lapwing_umask(0o022)
             switch arguments[0] {
             case "build-root":
+                // The device programs are compiled meanwhile, and all that follows waits longer for them.
+                lapwing_give_way()
                 let request = try JSONText.decode(RootBuild.Request.self, from: Files.read(file), file: file.string)
                 try await RootBuild(request, context: context).run()
             default: throw usage
