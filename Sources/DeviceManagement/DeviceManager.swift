@@ -19,6 +19,7 @@ public actor DeviceManager {
     private let clock: any WallClock
     private let domains: @Sendable () async throws -> [DomainReport]
     private let report: @Sendable (DeviceEvent) -> Void
+    private let tools: ToolClock?
 
     /// What people and events said; placements are worked out from it.
     var arbiter = Arbiter()
@@ -29,6 +30,9 @@ public actor DeviceManager {
     private var busy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
     private var lookAgain = false
+    /// When the first of the kernel's messages came that the look under way follows.
+    private var cause: ToolClock.Mark?
+    private var nextCause: ToolClock.Mark?
     private var looking = false
 
     /// A device on its way to a domain.
@@ -37,15 +41,17 @@ public actor DeviceManager {
         var domain: String
     }
 
-    /// A manager; `report` is called for every event and decision, in order.
+    /// A manager; `report` is called for every event and decision, in order. `tools` is the clock that all programs run
+    /// under; with it, it is told how long what a message of the kernel led to took of our own time.
     public init(
         paths: DevicePaths, tree: SystemTree, xen: any XenDevices, clock: any WallClock,
-        domains: @escaping @Sendable () async throws -> [DomainReport],
+        tools: ToolClock? = nil, domains: @escaping @Sendable () async throws -> [DomainReport],
         report: @escaping @Sendable (DeviceEvent) -> Void
     ) {
         self.paths = paths
         self.xen = xen
         self.clock = clock
+        self.tools = tools
         self.domains = domains
         self.report = report
         machine = LiveMachine(tree: tree, paths: paths, xen: xen, domains: domains)
@@ -174,7 +180,7 @@ public actor DeviceManager {
             let outcome = try await executor.run(request)
             if let error = outcome.error { throw error }
             if !outcome.done.isEmpty {
-                tell(Self.past(request.verb), request.device, request.domain, nil, user: user)
+                tell(Self.past(request.verb), request.device, request.domain, took, user: user)
             }
             return outcome
         } catch {
@@ -183,6 +189,14 @@ public actor DeviceManager {
             )
             throw error
         }
+    }
+
+    /// How long it took from the kernel's message until Xen's tools were asked, where a message led to it.
+    private var took: String? {
+        guard let cause, let time = tools?.untilAttach(cause) else { return nil }
+        let (seconds, attoseconds) = time.components
+        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        return "asked for \(milliseconds) ms after it came, programs not counted"
     }
 
     private static func past(_ verb: PassthroughRequest.Verb) -> String {
@@ -226,15 +240,18 @@ public actor DeviceManager {
     // MARK: Looking
 
     /// Looks at everything and does what follows: after a start of the daemon, and whenever a device or a domain came
-    /// or went. Looks that come while one is under way become one more look.
-    public func look() async {
+    /// or went. Looks that come while one is under way become one more look. `cause` is when the kernel told of it.
+    public func look(_ cause: ToolClock.Mark? = nil) async {
         lookAgain = true
+        if let cause, nextCause == nil { nextCause = cause }
         if looking { return }
         looking = true
         defer { looking = false }
         while lookAgain {
             lookAgain = false
             await exclusively {
+                (self.cause, nextCause) = (nextCause, nil)
+                defer { self.cause = nil }
                 do {
                     try await settle(try await domains())
                 } catch {

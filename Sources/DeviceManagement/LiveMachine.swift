@@ -167,7 +167,15 @@ public struct LiveMachine: PassthroughMachine {
     /// is told to look for one.
     private func reclaim(_ function: PCIFunction) async throws {
         let base = "sys/bus/pci/devices/\(function.address)"
-        try await xen.reclaim(function.address)
+        do {
+            try await xen.reclaim(function.address)
+        } catch {
+            // Xen's tools begin with its quarantine, and stop where the function is not in it: one that was hidden when
+            // the machine started and not given since, and each one on a machine without an IOMMU.
+            guard tree.linkName(base + "/driver") == "pciback" else { throw error }
+            try write("\(function.address)", "sys/bus/pci/drivers/pciback/unbind", "free")
+            try write("\(function.address)", "sys/bus/pci/drivers/pciback/remove_slot", "free")
+        }
         if tree.line(base + "/driver_override") == "pciback" { try write("\n", base + "/driver_override", "free") }
         if tree.linkName(base + "/driver") == nil {
             try write("\(function.address)", "sys/bus/pci/drivers_probe", "find a driver for")

@@ -47,7 +47,9 @@ public enum Protection: String, Sendable, Hashable, Codable, CaseIterable {
         case .bridge:
             Entry(liftable: false, sentence: "It is a bridge.", hint: "Give what is behind it.")
         case .onlyDisplay:
-            Entry(liftable: true, sentence: "It drives the only screen.", hint: Protection.lift)
+            Entry(
+                liftable: true, sentence: "It drives the only screen.",
+                hint: "It can be lifted with --headless, which records an exception.")
         case .lastInput:
             Entry(liftable: true, sentence: "It is the last input device of dom0.", hint: Protection.lift)
         case .uplink:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlProtocol
+import DeviceManagement
 import DeviceFacts
 import DeviceModel
 import LapwingCore
@@ -15,13 +16,18 @@ final class Hotplug: Sendable {
     private struct Waiting {
         var events: [Uevent] = []
         var all = false
+        var since: ToolClock.Mark?
     }
 
     private let waiting = Mutex(Waiting())
     private let bell: AsyncStream<Void>.Continuation
     private let rings: AsyncStream<Void>
 
-    init() {
+    private let tools: ToolClock
+
+    /// `tools` tells when a message came.
+    init(_ tools: ToolClock) {
+        self.tools = tools
         (rings, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -31,29 +37,31 @@ final class Hotplug: Sendable {
             if let event, !waiting.all, waiting.events.count < Self.limit {
                 waiting.events.append(event)
             } else {
-                waiting = Waiting(all: true)
+                waiting = Waiting(all: true, since: waiting.since)
             }
+            if waiting.since == nil { waiting.since = tools.mark() }
         }
         bell.yield()
     }
 
-    /// Works on what came; nil stands for "look at everything".
-    private func take() -> [Uevent?] {
+    /// Takes what came, nil for "look at everything", and when the first of it came.
+    private func take() -> (events: [Uevent?], since: ToolClock.Mark?) {
         waiting.withLock { waiting in
             defer { waiting = Waiting() }
-            return waiting.all ? [nil] : waiting.events
+            return (waiting.all ? [nil] : waiting.events, waiting.since)
         }
     }
 
     /// Tells of devices that come and go until the task ends, and has the devices settled after each batch.
     func follow(
-        _ tree: SystemTree, clock: any WallClock, settle: @Sendable () async -> Void,
+        _ tree: SystemTree, clock: any WallClock, settle: @Sendable (ToolClock.Mark?) async -> Void,
         report: @Sendable (String, JSONValue) -> Void
     ) async {
         var watch = DeviceWatch(tree)
         for await _ in rings {
             var changed = false
-            for event in take() {
+            let (events, since) = take()
+            for event in events {
                 changed = changed || event == nil
                 for notice in watch.notices(event) {
                     changed = true
@@ -66,7 +74,7 @@ final class Hotplug: Sendable {
                         ]))
                 }
             }
-            if changed { await settle() }
+            if changed { await settle(since) }
         }
     }
 }

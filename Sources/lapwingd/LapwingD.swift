@@ -40,8 +40,9 @@ struct LapwingD: AsyncParsableCommand {
             let mailbox = try Mailbox()
             let journal = Journal()
             let progress = context.progress
+            let tools = ToolClock(context.runner)
             let domains = DomainManager(
-                paths: paths, xen: XLHypervisor(runner: context.runner, run: paths.domainRun), clock: context.clock
+                paths: paths, xen: XLHypervisor(runner: tools, run: paths.domainRun), clock: context.clock
             ) { event in
                 journal.write(Journal.entry(event), progress)
                 if let data = try? JSONValue(encoding: event) {
@@ -51,8 +52,8 @@ struct LapwingD: AsyncParsableCommand {
             let tree = try SystemTree(root: paths.root)
             let devices = DeviceManager(
                 paths: paths, tree: tree,
-                xen: XLDevices(runner: context.runner, store: XenStoreClient(socket: paths.xenStore)),
-                clock: context.clock, domains: { try await domains.list().domains }
+                xen: XLDevices(runner: tools, store: XenStoreClient(socket: paths.xenStore)),
+                clock: context.clock, tools: tools, domains: { try await domains.list().domains }
             ) { event in
                 journal.write(Journal.entry(event), progress)
                 if let data = try? JSONValue(encoding: event) {
@@ -66,9 +67,9 @@ struct LapwingD: AsyncParsableCommand {
             let store = offline ? nil : paths.xenStore
             // Opened before the first look at the devices, so that none slips through in between.
             let uevents = offline ? nil : openUevents(progress)
-            let hotplug = Hotplug()
+            let hotplug = Hotplug(tools)
             let following = Task {
-                await hotplug.follow(tree, clock: context.clock, settle: { await devices.look() }) { name, data in
+                await hotplug.follow(tree, clock: context.clock, settle: { await devices.look($0) }) { name, data in
                     mailbox.post(.event(.event(name: name, data)))
                 }
             }

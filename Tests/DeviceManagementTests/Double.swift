@@ -70,6 +70,19 @@ final class FakeMachine: Sendable {
         try Files.removeTree(root.pushing(FilePath(Self.controller + "/usb1/\(port)")))
     }
 
+    /// Adds a network card that Xen's back end has, as one that was hidden when the machine started.
+    func hiddenCard() throws {
+        let place = "sys/devices/pci0000:00/0000:00:19.0"
+        var space = [UInt8](repeating: 0, count: 256)
+        (space[0], space[1], space[2], space[3]) = (0x86, 0x80, 0xD3, 0x10)
+        space[11] = 2
+        try put(place + "/config", space)
+        try put(place + "/driver_override", Array("pciback\n".utf8))
+        for name in ["unbind", "remove_slot"] { try put("sys/bus/pci/drivers/pciback/" + name, []) }
+        try link(place + "/driver", "../../../bus/pci/drivers/pciback")
+        try link("sys/bus/pci/devices/0000:00:19.0", "../../../devices/pci0000:00/0000:00:19.0")
+    }
+
     /// Writes the local rules.
     func rules(_ text: String) throws { try put("var/lib/lapwing/policy.d/50-local.rules", Array(text.utf8)) }
 }
@@ -83,6 +96,8 @@ final class RecordingDevices: XenDevices {
         var calls: [String] = []
         /// The next change fails after it was said to be done.
         var boasts = false
+        /// Nothing is in Xen's quarantine, so that its tools let nothing go.
+        var noQuarantine = false
     }
     let state = Mutex(State())
     private let ports: Mutex<[USBAddress: String]>
@@ -108,7 +123,12 @@ final class RecordingDevices: XenDevices {
     func modelled(in domain: Int) async throws -> Set<USBAddress> { state.withLock { $0.open[domain] ?? [] } }
     func hasIOMMU() async throws -> Bool { true }
     func release(_ function: PCIAddress) async throws { state.withLock { $0.calls.append("release \(function)") } }
-    func reclaim(_ function: PCIAddress) async throws { state.withLock { $0.calls.append("reclaim \(function)") } }
+    func reclaim(_ function: PCIAddress) async throws {
+        try state.withLock { state in
+            state.calls.append("reclaim \(function)")
+            if state.noQuarantine { throw LapwingError("xen.failed", "failed to de-quarantine") }
+        }
+    }
     func attach(_ function: PCIAddress, to domain: Int) async throws {
         state.withLock { $0.calls.append("attach \(function) \(domain)") }
     }

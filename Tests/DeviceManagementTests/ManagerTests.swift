@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import DeviceFacts
+import DeviceConfig
+import DeviceModel
 import LapwingCore
+import SystemPackage
 import Testing
 
 @testable import DeviceManagement
@@ -101,6 +104,52 @@ import Testing
         await bench.manager.look()
         #expect(bench.xen.calls == ["attach 1:5 1", "drop 1:5 1", "forget 1-1 1"])
         #expect(try await bench.manager.owners().isEmpty)
+    }
+
+    @Test func `a card that was hidden at the start and never given comes back though Xen's tools do not let it go`()
+        async throws
+    {
+        let bench = try Bench()
+        try bench.machine.hiddenCard()
+        bench.xen.state.withLock { $0.noQuarantine = true }
+        let machine = await bench.manager.machine
+        let card = try #require(machine.inventory().pci.first { $0.address.description == "0000:00:19.0" })
+        try await machine.perform(.reclaim(card.id))
+        let written = ["unbind", "remove_slot"].map { name in
+            bench.machine.root.pushing(FilePath("sys/bus/pci/drivers/pciback/" + name))
+        }
+        #expect(try written.map { try Files.text($0) } == ["0000:00:19.0", "0000:00:19.0"])
+        let override = bench.machine.root.pushing(FilePath("sys/devices/pci0000:00/0000:00:19.0/driver_override"))
+        #expect(try Files.text(override).hasPrefix("\n"))
+        #expect(bench.xen.calls == ["reclaim 0000:00:19.0"])
+    }
+
+    @Test func `what a message of the kernel led to says how long it took of our own time`() async throws {
+        let bench = try Bench(rules: "assign usb class=storage to work\n")
+        let clock = ToolClock(Instant())
+        let manager = DeviceManager(
+            paths: DevicePaths(root: bench.machine.root), tree: try SystemTree(root: bench.machine.root),
+            xen: bench.xen, clock: Bench.Noon(), tools: clock,
+            domains: { [xen = bench.xen] in
+                _ = try await clock.run(Command("xl", ["usbdev-attach"]))
+                return xen.reports()
+            }
+        ) { [events = bench.events] event in events.list.withLock { $0.append(event) } }
+        await manager.look(clock.mark())
+        await manager.look()
+        let reasons = bench.events.list.withLock { $0.filter { $0.name == "device.attached" }.map(\.reason) }
+        #expect(reasons.count == 2)
+        #expect(reasons.allSatisfy { $0?.contains(" ms after it came, programs not counted") == true })
+    }
+
+    /// Runs nothing, at once.
+    private struct Instant: ProcessRunner {
+        func run(_ command: Command) async throws -> CommandResult {
+            CommandResult(ending: .exited(0), output: [], error: [])
+        }
+        func lines(
+            _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
+        ) async throws -> CommandResult { try await run(command) }
     }
 
     @Test func `what Xen's tools only claim to have done is a failure, and is said once`() async throws {

@@ -43,6 +43,8 @@ struct GivingOptions: ParsableArguments {
             "Give it although this protection keeps it with dom0; may be repeated.",
             discussion: "\"lapwingctl policy explain\" names the protections.", valueName: "protection"))
     var overrideProtection: [String] = []
+    @Flag(help: "Give it although it drives the only screen: the same as --override-protection onlyDisplay.")
+    var headless = false
     @Argument(help: ArgumentHelp("An id, a BDF, a USB port or bus:device.", valueName: "device"), completion: .devices)
     var device: String
     @Argument(
@@ -51,7 +53,8 @@ struct GivingOptions: ParsableArguments {
     var domain: String
 
     var params: [String: JSONValue] {
-        ["domain": .string(domain), "overriding": .array(overrideProtection.map { .string($0) })]
+        let lifted = overrideProtection + (headless ? ["onlyDisplay"] : [])
+        return ["domain": .string(domain), "overriding": .array(lifted.map { .string($0) })]
     }
 }
 
