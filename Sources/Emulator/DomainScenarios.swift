@@ -4,13 +4,13 @@ import LapwingCore
 
 /// Domains from definition to removal, made by the daemon on real Xen. What a guest is, it says itself, on its console.
 enum DomainScenarios {
-    /// One boot, and a restart of the machine for what starts with it. The state is plain: nothing here is about its
-    /// encryption.
+    /// One boot; what starts with the machine is seen in `passthrough.devices`. The state is plain: nothing here is about
+    /// its encryption.
     static let group = ScenarioGroup(
         "domain.life", "the raw image with domains of its own", kind: .disk, attachment: .nvme, stateUnlock: "none",
         change: { $0.memory = ByteSize(bytes: 4 << 30) },
         scenarios: [
-            BootScenarios.units, definition, life, twoClients, reboot, crash, killed, hvm, autostart, removal,
+            BootScenarios.units, definition, life, twoClients, reboot, crash, killed, hvm, removal,
         ])
 
     static let directory = "/var/lib/lapwing/images"
@@ -181,24 +181,6 @@ enum DomainScenarios {
         try guest.require(!left.succeeded, "Its device model must be gone.", seen: left.text)
     }
 
-    private static let autostart = Scenario(
-        "autostart", "a domain that starts with the machine does, and the others do not", limit: .seconds(1200)
-    ) { guest in
-        try await guest.expect("lapwingctl", "domain", "autostart", "net", "on", "--order", "7")
-        try await guest.expect("lapwingctl", "domain", "start", "net", timeout: .seconds(400))
-        let before = try await guest.witness("net")
-        let seconds = try await guest.reboot(within: .seconds(900))
-        await guest.note("restart of the machine", Facts.seconds(seconds))
-        try await guest.wait(for: "the start of net", within: .seconds(400)) {
-            let list = try await guest.exec(["lapwingctl", "domain", "list"])
-            return list.text.split(separator: "\n").contains { $0.hasPrefix("net ") && $0.contains("running") }
-        }
-        let after = try await guest.witness("net", within: .seconds(400))
-        try guest.require(after["boot"] != before["boot"], "It must be another boot.", seen: "\(after)")
-        let other = try await guest.report("work")["state"]?.text
-        try guest.require(other == "stopped", "The other one must not have started.", seen: other)
-    }
-
     private static func defineNet(_ guest: Guest) async throws {
         let definition = yaml("net", type: "pvh", memory: 192, "    disks: [{name: data, size: 16 MiB}]\n")
         try await guest.machine.agent.write(Array(definition.utf8), to: "/run/net.yaml")
@@ -209,6 +191,7 @@ enum DomainScenarios {
         "remove", "a running domain is not removed, a stopped one is, and its image only when asked",
         limit: .seconds(300)
     ) { guest in
+        try await guest.expect("lapwingctl", "domain", "start", "net", timeout: .seconds(400))
         let running = try await guest.exec(["lapwingctl", "domain", "remove", "--yes", "net"])
         try guest.require(running.ending == .exited(75), "A running domain must stay.", seen: running.errorText)
         try await guest.expect("lapwingctl", "domain", "stop", "net", timeout: .seconds(200))

@@ -150,15 +150,21 @@ enum PassthroughPCIScenarios {
     }
 
     static let reboot = Scenario(
-        "reboot", "an assigned card is hidden when the machine starts and with its domain afterwards",
+        "reboot",
+        "an assigned card is hidden when the machine starts and with its domain, which starts with the machine",
         limit: .seconds(1800)
     ) { guest in
         let function = try await nic(guest)
         try await guest.device("assign", function, "--required")
-        try await guest.expect("lapwingctl", "domain", "autostart", domain, "on")
+        try await guest.expect("lapwingctl", "domain", "autostart", domain, "on", "--order", "7")
+        let other = "domains:\n  other:\n    type: pvh\n    memory: 64 MiB\n    vcpus: 1\n    kernel: /nowhere\n"
+        try await guest.machine.agent.write(Array(other.utf8), to: "/run/other.yaml")
+        try await guest.expect("lapwingctl", "domain", "define", "/run/other.yaml")
         let before = try await guest.witness(domain)
         await guest.note("restart of the machine", Facts.seconds(try await guest.reboot(within: .seconds(900))))
         _ = try await guest.witness(domain, notBoot: before["boot"], within: .seconds(900))
+        let state = try await guest.report("other")["state"]?.text
+        try guest.require(state == "stopped", "A domain that does not start with the machine must not.", seen: state)
         try await talk(guest, seed: 3)
         try guest.require(try await guest.driver(of: function) == "pciback", "It must be kept from dom0.")
         // dom0's driver announces each card it finds.

@@ -4,7 +4,7 @@ import LapwingCore
 
 /// Sticks and keyboards.
 enum PassthroughUSBScenarios {
-    static let all = [stick, surprise, replug, keyboard]
+    static let all = [stick, surprise, replug, eject, keyboard]
 
     private static let domain = PassthroughScenarios.domain
     /// As QEMU calls its sticks.
@@ -101,6 +101,10 @@ enum PassthroughUSBScenarios {
             try await guest.plug(stickDevice("pt-stick", port: 4))
             _ = try await guest.wait(domain, sees: [" pt-stick "], in: "disks")
         }
+        let events = try await guest.events()
+        let told = events.split(separator: "\n").last { $0.contains("device.attached") && $0.contains("asked for ") }
+        let line = try guest.unwrap(told, "It must say how quickly it asked.")
+        await guest.note("lapwingd", line.split(separator: " ").suffix(10).joined(separator: " "))
         let other = try await guest.disk(serial: "pt-other-stick")
         await guest.note("the twin stays as", other)
         let lines = try await guest.ask(domain, "usb")
@@ -109,6 +113,23 @@ enum PassthroughUSBScenarios {
             seen: lines.joined(separator: "\n"))
         try await guest.device("unassign", port)
         try await guest.waitGone("stick", in: "usb")
+        _ = try await guest.disk(serial: "pt-stick")
+    }
+
+    private static let eject = Scenario(
+        "eject", "a stick that is ejected out of the guest is off for dom0 too, until it is plugged in again"
+    ) { guest in
+        let port = try await guest.port(serial: "pt-stick")
+        try await guest.device("attach", port)
+        _ = try await guest.wait(domain, sees: [" pt-stick "], in: "disks")
+        try await guest.device("eject", port)
+        try await guest.waitGone(" pt-stick ", in: "disks")
+        let list = try await guest.expect("lsblk", "--nodeps", "--noheadings", "--output", "SERIAL")
+        try guest.require(
+            !list.contains("pt-stick") && list.contains("pt-other-stick"), "dom0 must have the other one alone.",
+            seen: list)
+        try await guest.unplug("pt-stick")
+        try await guest.plug(stickDevice("pt-stick", port: 4))
         _ = try await guest.disk(serial: "pt-stick")
         for id in ["pt-stick", "pt-other-stick"] { try await guest.unplug(id) }
     }

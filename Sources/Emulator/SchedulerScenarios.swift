@@ -87,7 +87,7 @@ enum SchedulerScenarios {
         let file = "\(LoadGuest.directory)/trace"
         for number in 1...captures {
             try await guest.expect(
-                "xentrace", "-D", "-e", "sched", "-S", "256", "-T", "6", file, timeout: .seconds(180))
+                "xentrace", "-D", "-e", "sched", "-S", "256", "-T", "4", file, timeout: .seconds(180))
             try await guest.expect("gzip", "-kf", file)
             try await guest.fetch(file + ".gz", as: "trace-\(number).gz")
             let bytes = try await guest.bytes(file)

@@ -67,10 +67,11 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
     }
 
     @Test func `what needs a slot is left out where there is none`() throws {
-        #expect(try runner(.disk).selected([]).map(\.name) == ["boot.disk", "boot.passphrase"])
-        #expect(
-            try runner(.disk, slots: 1).selected([]).map(\.name)
-                == ["boot.disk", "boot.damaged-root", "boot.passphrase"])
+        func boots(_ slots: Int) throws -> [String] {
+            try runner(.disk, slots: slots).selected([]).map(\.name).filter { $0.hasPrefix("boot.") }
+        }
+        #expect(try boots(0) == ["boot.disk", "boot.passphrase"])
+        #expect(try boots(1) == ["boot.disk", "boot.damaged-root", "boot.passphrase"])
     }
 
     @Test func `a scenario's full name leaves only that one in its group`() throws {
