@@ -27,8 +27,8 @@ public actor DeviceManager {
     var lastHeld: Set<DeviceID> = []
     /// What a rule or an assignment wanted and could not be done; tried again when device or domain come anew.
     var refused: Set<Attempt> = []
-    private var busy = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    /// Each thing begins on the state the one before left.
+    let turns = Turns()
     private var lookAgain = false
     /// When the first of the kernel's messages came that the look under way follows.
     private var cause: ToolClock.Mark?
@@ -68,20 +68,9 @@ public actor DeviceManager {
                 bad: bad))
     }
 
-    /// One thing after the other: each begins on the state the one before left.
-    func exclusively<T: Sendable>(_ body: () async throws -> T) async rethrows -> T {
-        while busy { await withCheckedContinuation { waiting.append($0) } }
-        busy = true
-        defer {
-            busy = false
-            if !waiting.isEmpty { waiting.removeFirst().resume() }
-        }
-        return try await body()
-    }
-
     /// Finishes or undoes what a daemon that was killed left behind; to be called first.
     public func recover() async {
-        await exclusively {
+        await turns.run {
             do {
                 guard let outcome = try await executor.recover() else { return }
                 let request = outcome.plan.request
@@ -101,7 +90,7 @@ public actor DeviceManager {
     /// Does what a person asks for, or says what would be done. Throws what stands against it: the policy
     /// (`passthrough.denied`, 77), what `Planner` finds, a step that failed with what was restored.
     public func request(_ request: DeviceRequest, user: UInt32?) async throws -> DeviceAnswer {
-        try await exclusively {
+        try await turns.run {
             let inventory = machine.inventory()
             let id = try identify(request, inventory)
             var wanted = PassthroughRequest(request.verb, id, domain: request.domain, required: request.required)
@@ -224,8 +213,8 @@ public actor DeviceManager {
 
     /// Where each device is that is not simply with dom0.
     public func owners() async throws -> [DeviceOwner] {
-        try await exclusively {
-            let state = try await machine.state()
+        try await turns.run {
+            let state = try await machine.state(holders: false)
             let ids = Set(state.domains.flatMap { $0.pci + $0.usb } + state.released + state.assignments.map(\.device))
             return ids.sorted().map { id in
                 let assignment = state.assignments.first { $0.device == id }
@@ -249,7 +238,7 @@ public actor DeviceManager {
         defer { looking = false }
         while lookAgain {
             lookAgain = false
-            await exclusively {
+            await turns.run {
                 (self.cause, nextCause) = (nextCause, nil)
                 defer { self.cause = nil }
                 do {

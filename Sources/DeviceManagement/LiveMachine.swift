@@ -46,8 +46,14 @@ public struct LiveMachine: PassthroughMachine {
             otherInputs: use.otherKeyboards)
     }
 
+    /// The USB devices alone: a look at all else takes ten times as long.
+    func usbDevices() -> [USBDevice] { InventoryReader(tree).usb() }
+
     /// All that a plan depends on.
-    public func state() async throws -> MachineState {
+    public func state() async throws -> MachineState { try await state(holders: true) }
+
+    /// The same; who uses the devices is told where `holders` asks for it, for that takes a look at every open file.
+    func state(holders: Bool) async throws -> MachineState {
         let inventory = inventory()
         let facts = facts(inventory)
         var found: [DomainState] = []
@@ -59,7 +65,7 @@ public struct LiveMachine: PassthroughMachine {
                 memoryOnDemand: report.settings == nil)
             if let number = report.id {
                 domain.pci = try xen.functions(of: number).map { id(of: $0, inventory) }
-                domain.usb = try await usb(of: number, inventory, asking: Self.lives(report)).map(\.id)
+                domain.usb = try await usb(of: number, inventory.usb, asking: Self.lives(report)).map(\.id)
             }
             found.append(domain)
         }
@@ -70,7 +76,8 @@ public struct LiveMachine: PassthroughMachine {
             inventory: inventory, groups: IsolationGroups.of(inventory.pci), iommu: try await xen.hasIOMMU(),
             domains: found,
             released: inventory.pci.filter { Self.isReleased($0) && !held.contains($0.id) }.map(\.id),
-            holders: DeviceHolders(tree).of(inventory), protections: protections, assignments: try store.read())
+            holders: holders ? DeviceHolders(tree).of(inventory) : [:],
+            protections: protections, assignments: try store.read())
     }
 
     /// True for a domain whose device model can be asked: one that is on its way out may have none.
@@ -78,10 +85,10 @@ public struct LiveMachine: PassthroughMachine {
 
     /// The USB devices that a domain really has: those its device model has open and that are there. Without `asking`
     /// all that are written down for it.
-    private func usb(of number: Int, _ inventory: Inventory, asking: Bool = true) async throws -> [USBDevice] {
+    private func usb(of number: Int, _ devices: [USBDevice], asking: Bool = true) async throws -> [USBDevice] {
         let ports = Set(try xen.usb(of: number).map(\.hostPort))
         guard !ports.isEmpty else { return [] }
-        let noted = inventory.usb.filter { ports.contains($0.port) }
+        let noted = devices.filter { ports.contains($0.port) }
         guard asking else { return noted }
         let open = try await xen.modelled(in: number)
         return noted.filter { open.contains($0.address) }
@@ -115,12 +122,12 @@ public struct LiveMachine: PassthroughMachine {
             return try !xen.functions(of: number).contains(address)
         case .attachUSB(let id, let domain):
             guard let number = try await number(domain) else { return false }
-            return try await usb(of: number, inventory()).contains { $0.id == id }
+            return try await usb(of: number, usbDevices()).contains { $0.id == id }
         case .detachUSB(let id, let domain):
             guard let number = try await number(domain) else { return true }
-            let port = inventory().usb.first { $0.id == id }?.port
+            let port = usbDevices().first { $0.id == id }?.port
             return try !xen.usb(of: number).contains { $0.hostPort == port }
-        case .powerOff(let id): return !inventory().usb.contains { $0.id == id }
+        case .powerOff(let id): return !usbDevices().contains { $0.id == id }
         }
     }
 
@@ -187,7 +194,7 @@ public struct LiveMachine: PassthroughMachine {
         let held = try xen.usb(of: number)
         guard !held.isEmpty else { return [] }
         let open = try await xen.modelled(in: number)
-        let devices = inventory().usb
+        let devices = usbDevices()
         for address in open.sorted() where !devices.contains(where: { $0.address == address }) {
             try await xen.drop(address, from: number)
         }
@@ -214,7 +221,7 @@ public struct LiveMachine: PassthroughMachine {
     }
 
     private func usbDevice(_ id: DeviceFacts.DeviceID) throws -> USBDevice {
-        if let found = inventory().usb.first(where: { $0.id == id }) { return found }
+        if let found = usbDevices().first(where: { $0.id == id }) { return found }
         throw gone(id)
     }
 

@@ -16,13 +16,13 @@ extension DeviceManager {
             guard let number = domain.id, LiveMachine.lives(domain) else { continue }
             for place in try await machine.sweep(number) {
                 // What a person said ended with the pull, also when something is in that port again by now.
-                for id in machine.inventory().usb.filter({ $0.port == place.hostPort }).map(\.id) {
+                for id in machine.usbDevices().filter({ $0.port == place.hostPort }).map(\.id) {
                     arbiter.apply(.unplugged(id))
                 }
                 tell("pulled", nil, domain.name, "the device at \(place.hostPort) is gone")
             }
         }
-        let state = try await machine.state()
+        let state = try await machine.state(holders: false)
         follow(state, reports)
         let engine = try engine(state.inventory)
         let placement = arbiter.placement(engine)
@@ -105,8 +105,8 @@ extension DeviceManager: DomainCompanion {
 
     /// Throws `device.required-missing` (75) when something is not there that the domain must not start without.
     public func mayStart(_ domain: String) async throws {
-        try await exclusively {
-            let state = try await machine.state()
+        try await turns.run {
+            let state = try await machine.state(holders: false)
             var planned = arbiter
             for id in state.inventory.devices.map(\.id) { planned.apply(.plugged(id)) }
             for assignment in state.assignments { planned.apply(.assigned(assignment)) }
@@ -134,8 +134,8 @@ extension DeviceManager: DomainCompanion {
     /// Gives a domain, which was made and is paused, all that has its place with it. What it requires must work; what
     /// else does not is told.
     public func join(_ domain: String) async throws {
-        try await exclusively {
-            let state = try await machine.state()
+        try await turns.run {
+            let state = try await machine.state(holders: false)
             arbiter.apply(.stopped(domain))
             refused = refused.filter { $0.domain != domain }
             for id in state.inventory.devices.map(\.id) { arbiter.apply(.plugged(id)) }

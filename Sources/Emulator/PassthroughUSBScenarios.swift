@@ -129,7 +129,10 @@ enum PassthroughUSBScenarios {
             !list.contains("pt-stick") && list.contains("pt-other-stick"), "dom0 must have the other one alone.",
             seen: list)
         try await guest.unplug("pt-stick")
-        try await guest.plug(stickDevice("pt-stick", port: 4))
+        // QEMU keeps the file a moment longer.
+        try await guest.wait(for: "a free file", within: .seconds(60)) {
+            (try? await guest.plug(stickDevice("pt-stick", port: 4))) != nil
+        }
         _ = try await guest.disk(serial: "pt-stick")
         for id in ["pt-stick", "pt-other-stick"] { try await guest.unplug(id) }
     }

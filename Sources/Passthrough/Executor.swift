@@ -51,8 +51,7 @@ public actor Executor {
     private let journal: any TransactionJournal
     private let looks: Int
     private let pause: @Sendable () async -> Void
-    private var busy = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private let turns = Turns()
 
     /// An executor.
     ///
@@ -77,7 +76,7 @@ public actor Executor {
     public func run(
         _ request: PassthroughRequest, check: @Sendable (PassthroughPlan) throws -> Void = { _ in }
     ) async throws -> PassthroughOutcome {
-        try await exclusively {
+        try await turns.run {
             let plan = try Planner(try await machine.state()).plan(request)
             try check(plan)
             return try await carryOut(plan)
@@ -86,7 +85,7 @@ public actor Executor {
 
     /// Finishes or undoes what a killed daemon left behind. Nil when there is nothing. To be called before anything else.
     public func recover() async throws -> PassthroughOutcome? {
-        try await exclusively {
+        try await turns.run {
             guard var entry = try journal.read() else { return nil }
             var outcome = PassthroughOutcome(
                 plan: entry.plan, done: [], already: [], failed: nil, cause: nil, restored: [], left: [])
@@ -181,16 +180,6 @@ public actor Executor {
             if look < looks { await pause() }
         }
         return false
-    }
-
-    private func exclusively<T: Sendable>(_ body: () async throws -> T) async rethrows -> T {
-        while busy { await withCheckedContinuation { waiting.append($0) } }
-        busy = true
-        defer {
-            busy = false
-            if !waiting.isEmpty { waiting.removeFirst().resume() }
-        }
-        return try await body()
     }
 
     private static func words(_ error: any Error) -> String {
