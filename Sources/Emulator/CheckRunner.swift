@@ -114,11 +114,29 @@ public struct CheckRunner: Sendable {
         var report = CheckReport(image: image.path.string, accelerator: accelerator, results: [])
         for group in groups {
             try Task.checkCancellation()
-            report.results += try await run(group)
+            var outcome = try await run(group)
+            if outcome.contains(where: { $0.outcome == .failed }), sawTripleFault(group) {
+                context.progress.note(
+                    "\(group.name): an HVM guest ended with a triple fault under emulation; the group runs once more")
+                outcome = try await run(group)
+                outcome[0].notes["run again"] = "an HVM guest had ended with a triple fault"
+            }
+            report.results += outcome
             try Files.write(try report.listing.render(.json), to: results.appending("results.json"))
             try Files.write(report.junit, to: results.appending("results.xml"))
         }
         return report
+    }
+
+    /// What Xen says of an HVM guest whose processor could not even deliver a double fault (xen/arch/x86/hvm/hvm.c).
+    static let tripleFault = "Triple fault - invoking HVM shutdown"
+
+    /// True when a guest of the emulated dom0 ended so. With QEMU's emulated virtualization extensions that happens now and
+    /// then, in the guest's kernel, at no place of ours (decision 0732); with KVM it would have to be explained.
+    private func sawTripleFault(_ group: ScenarioGroup) -> Bool {
+        let log = results.appending(group.name).appending("console.log")
+        guard accelerator == .tcg, let console = try? Files.read(log, limit: 1 << 26) else { return false }
+        return String(decoding: console, as: UTF8.self).contains(Self.tripleFault)
     }
 
     private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {
