@@ -71,7 +71,7 @@ struct StepBuilder: Sendable {
             try Files.setPermissions(directory, 0o755)
         }
         var context = engine.context
-        context.runner = NotingRunner(inner: engine.context.runner, notes: notes)
+        context.runner = notes.noting(engine.context.runner)
         context.progress = StepProgress(inner: engine.context.progress, step: step.id)
         var paths: [String: FilePath] = [:]
         for (name, input) in step.inputs {

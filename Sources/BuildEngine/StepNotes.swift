@@ -28,6 +28,14 @@ final class StepNotes: Sendable {
         content.withLock { $0.commands.append(timing) }
     }
 
+    /// A runner over another one whose programs are noted.
+    func noting(_ inner: any ProcessRunner) -> TimedRunner {
+        TimedRunner(inner) { [self] command, duration in
+            let name = command.executable.split(separator: "/").last.map(String.init) ?? command.executable
+            self.command(CommandTiming(program: name, seconds: duration.inSeconds))
+        }
+    }
+
     var metrics: [String: Double] { content.withLock { $0.metrics } }
 
     /// The programs that ran; of more than forty the longest forty, in the order they ended.
@@ -36,31 +44,6 @@ final class StepNotes: Sendable {
         if all.count <= 40 { return all }
         let least = all.map(\.seconds).sorted(by: >)[39]
         return Array(all.filter { $0.seconds >= least }.prefix(40))
-    }
-}
-
-/// Runs programs through another runner and notes how long each took.
-struct NotingRunner: ProcessRunner {
-    let inner: any ProcessRunner
-    let notes: StepNotes
-
-    func run(_ command: Command) async throws -> CommandResult {
-        try await timed(command) { try await inner.run(command) }
-    }
-
-    func lines(
-        _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
-    ) async throws -> CommandResult {
-        try await timed(command) { try await inner.lines(command, body) }
-    }
-
-    private func timed(_ command: Command, _ body: () async throws -> CommandResult) async throws -> CommandResult {
-        let start = ContinuousClock.now
-        defer {
-            let name = command.executable.split(separator: "/").last.map(String.init) ?? command.executable
-            notes.command(CommandTiming(program: name, seconds: (ContinuousClock.now - start).inSeconds))
-        }
-        return try await body()
     }
 }
 

@@ -40,13 +40,17 @@ public struct LiveMachine: PassthroughMachine {
 
     /// What decisions need to know of an inventory.
     func facts(_ inventory: Inventory) -> MachineFacts {
+        facts(inventory, groups: IsolationGroups.of(inventory.pci))
+    }
+
+    private func facts(_ inventory: Inventory, groups: [IsolationGroup]) -> MachineFacts {
         let use = SystemUse(tree, inventory: inventory)
         return MachineFacts(
-            inventory, groups: IsolationGroups.of(inventory.pci), bootDisks: use.disks, uplinks: use.uplinks,
+            inventory, groups: groups, bootDisks: use.disks, uplinks: use.uplinks,
             otherInputs: use.otherKeyboards)
     }
 
-    /// The USB devices alone: a look at all else takes ten times as long.
+    /// The USB devices alone.
     func usbDevices() -> [USBDevice] { InventoryReader(tree).usb() }
 
     /// All that a plan depends on.
@@ -55,7 +59,8 @@ public struct LiveMachine: PassthroughMachine {
     /// The same; who uses the devices is told where `holders` asks for it, for that takes a look at every open file.
     func state(holders: Bool) async throws -> MachineState {
         let inventory = inventory()
-        let facts = facts(inventory)
+        let groups = IsolationGroups.of(inventory.pci)
+        let facts = facts(inventory, groups: groups)
         var found: [DomainState] = []
         for report in try await domains() {
             let kind = report.settings.flatMap { DomainState.Kind(rawValue: $0.type.rawValue) } ?? .hvm
@@ -73,7 +78,7 @@ public struct LiveMachine: PassthroughMachine {
         var protections: [DeviceFacts.DeviceID: [Protection]] = [:]
         for device in inventory.devices { protections[device.id] = facts.standing(device.id) }
         return MachineState(
-            inventory: inventory, groups: IsolationGroups.of(inventory.pci), iommu: try await xen.hasIOMMU(),
+            inventory: inventory, groups: groups, iommu: try await xen.hasIOMMU(),
             domains: found,
             released: inventory.pci.filter { Self.isReleased($0) && !held.contains($0.id) }.map(\.id),
             holders: holders ? DeviceHolders(tree).of(inventory) : [:],

@@ -3,8 +3,8 @@
 public import LapwingCore
 import Synchronization
 
-/// Runs programs through another runner and adds up how long they took: what is left of a time is our own.
-public final class ToolClock: ProcessRunner {
+/// Adds up how long programs took: what is left of a time is our own.
+public final class ToolClock: Sendable {
     /// A moment, and how long programs had taken by then.
     public struct Mark: Sendable {
         var time: ContinuousClock.Instant
@@ -16,40 +16,29 @@ public final class ToolClock: ProcessRunner {
         var attach: Mark?
     }
 
-    private let inner: any ProcessRunner
     private let state = Mutex(State())
 
-    /// A clock over a runner.
-    public init(_ inner: any ProcessRunner) {
-        self.inner = inner
-    }
+    /// A clock at zero.
+    public init() {}
 
     /// Now.
     public func mark() -> Mark { state.withLock { Mark(time: .now, tools: $0.tools) } }
 
     /// How long it took from a mark until Xen's tools were last told to attach something, their own time and that of
     /// all other programs not counted; nil when they were not since.
-    func untilAttach(_ mark: Mark) -> Duration? {
+    public func untilAttach(_ mark: Mark) -> Duration? {
         guard let attach = state.withLock({ $0.attach }), attach.time >= mark.time else { return nil }
         return max(.zero, (attach.time - mark.time) - (attach.tools - mark.tools))
     }
 
-    /// Runs a program.
-    public func run(_ command: Command) async throws -> CommandResult {
-        try await timed(command) { try await inner.run(command) }
-    }
-
-    /// Runs a program and hands its lines on.
-    public func lines(
-        _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
-    ) async throws -> CommandResult {
-        try await timed(command) { try await inner.lines(command, body) }
-    }
-
-    private func timed(_ command: Command, _ body: () async throws -> CommandResult) async throws -> CommandResult {
-        let began = mark()
-        if command.arguments.first?.hasSuffix("-attach") == true { state.withLock { $0.attach = began } }
-        defer { state.withLock { $0.tools += .now - began.time } }
-        return try await body()
+    /// A runner over another one, whose programs are counted.
+    public func counting(_ inner: any ProcessRunner) -> TimedRunner {
+        TimedRunner(inner) { [self] command in
+            guard command.arguments.first?.hasSuffix("-attach") == true else { return }
+            let now = mark()
+            state.withLock { $0.attach = now }
+        } ended: { [self] _, duration in
+            state.withLock { $0.tools += duration }
+        }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ControlProtocol
-import DeviceManagement
 import DeviceFacts
+import DeviceManagement
 import DeviceModel
 import LapwingCore
 import Synchronization

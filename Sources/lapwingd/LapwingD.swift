@@ -40,9 +40,10 @@ struct LapwingD: AsyncParsableCommand {
             let mailbox = try Mailbox()
             let journal = Journal()
             let progress = context.progress
-            let tools = ToolClock(context.runner)
+            let tools = ToolClock()
+            let runner = tools.counting(context.runner)
             let domains = DomainManager(
-                paths: paths, xen: XLHypervisor(runner: tools, run: paths.domainRun), clock: context.clock
+                paths: paths, xen: XLHypervisor(runner: runner, run: paths.domainRun), clock: context.clock
             ) { event in
                 journal.write(Journal.entry(event), progress)
                 if let data = try? JSONValue(encoding: event) {
@@ -52,7 +53,7 @@ struct LapwingD: AsyncParsableCommand {
             let tree = try SystemTree(root: paths.root)
             let devices = DeviceManager(
                 paths: paths, tree: tree,
-                xen: XLDevices(runner: tools, store: XenStoreClient(socket: paths.xenStore)),
+                xen: XLDevices(runner: runner, store: XenStoreClient(socket: paths.xenStore)),
                 clock: context.clock, tools: tools, domains: { try await domains.list().domains }
             ) { event in
                 journal.write(Journal.entry(event), progress)

@@ -126,12 +126,13 @@ import Testing
 
     @Test func `what a message of the kernel led to says how long it took of our own time`() async throws {
         let bench = try Bench(rules: "assign usb class=storage to work\n")
-        let clock = ToolClock(Instant())
+        let clock = ToolClock()
+        let tools = clock.counting(Sleeper(.zero))
         let manager = DeviceManager(
             paths: DevicePaths(root: bench.machine.root), tree: try SystemTree(root: bench.machine.root),
             xen: bench.xen, clock: Bench.Noon(), tools: clock,
             domains: { [xen = bench.xen] in
-                _ = try await clock.run(Command("xl", ["usbdev-attach"]))
+                _ = try await tools.run(Command("xl", ["usbdev-attach"]))
                 return xen.reports()
             }
         ) { [events = bench.events] event in events.list.withLock { $0.append(event) } }
@@ -142,10 +143,29 @@ import Testing
         #expect(reasons.allSatisfy { $0?.contains(" ms after it came, programs not counted") == true })
     }
 
-    /// Runs nothing, at once.
-    private struct Instant: ProcessRunner {
+    @Test func `our own time is what programs did not take`() async throws {
+        let clock = ToolClock()
+        let tools = clock.counting(Sleeper(.milliseconds(200)))
+        let mark = clock.mark()
+        #expect(clock.untilAttach(mark) == nil)
+        _ = try await tools.run(Command("xl", ["list"]))
+        #expect(clock.untilAttach(mark) == nil)
+        _ = try await tools.lines(Command("xl", ["usbdev-attach"])) { _ in }
+        let before = ContinuousClock.now - mark.time
+        let own = try #require(clock.untilAttach(mark))
+        // Two programs took 200 ms each; the first of them before the attach began.
+        #expect(own >= .zero && own <= before - .milliseconds(400))
+        #expect(clock.untilAttach(clock.mark()) == nil)
+    }
+
+    /// Runs nothing, and takes its time.
+    private struct Sleeper: ProcessRunner {
+        let duration: Duration
+        init(_ duration: Duration) { self.duration = duration }
+
         func run(_ command: Command) async throws -> CommandResult {
-            CommandResult(ending: .exited(0), output: [], error: [])
+            try await Task.sleep(for: duration)
+            return CommandResult(ending: .exited(0), output: [], error: [])
         }
         func lines(
             _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
