@@ -107,7 +107,7 @@ public struct CheckRunner: Sendable {
     }
 
     /// Runs the named scenarios, or all that apply, and writes `results.json` and `results.xml` (JUnit) beside the
-    /// logs. Nothing is ever tried twice.
+    /// logs. A group is run a second time for one reason only, `SecondRun`.
     public func run(_ names: [String] = []) async throws -> CheckReport {
         let groups = try selected(names)
         try Files.makeDirectory(results)
@@ -115,11 +115,10 @@ public struct CheckRunner: Sendable {
         for group in groups {
             try Task.checkCancellation()
             var outcome = try await run(group)
-            if outcome.contains(where: { $0.outcome == .failed }), sawTripleFault(group) {
-                context.progress.note(
-                    "\(group.name): an HVM guest ended with a triple fault under emulation; the group runs once more")
+            if SecondRun.isDue(outcome, console: console(group), accelerator) {
+                context.progress.note("\(group.name): \(SecondRun.reason); the group runs once more")
                 outcome = try await run(group)
-                outcome[0].notes["run again"] = "an HVM guest had ended with a triple fault"
+                outcome[0].notes["run again"] = SecondRun.reason
             }
             report.results += outcome
             try Files.write(try report.listing.render(.json), to: results.appending("results.json"))
@@ -128,15 +127,10 @@ public struct CheckRunner: Sendable {
         return report
     }
 
-    /// What Xen says of an HVM guest whose processor could not even deliver a double fault (xen/arch/x86/hvm/hvm.c).
-    static let tripleFault = "Triple fault - invoking HVM shutdown"
-
-    /// True when a guest of the emulated dom0 ended so. With QEMU's emulated virtualization extensions that happens now and
-    /// then, in the guest's kernel, at no place of ours (decision 0732); with KVM it would have to be explained.
-    private func sawTripleFault(_ group: ScenarioGroup) -> Bool {
+    private func console(_ group: ScenarioGroup) -> String {
         let log = results.appending(group.name).appending("console.log")
-        guard accelerator == .tcg, let console = try? Files.read(log, limit: 1 << 26) else { return false }
-        return String(decoding: console, as: UTF8.self).contains(Self.tripleFault)
+        guard let bytes = try? Files.read(log, limit: 1 << 26) else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {

@@ -178,3 +178,16 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(error?.message == "the thing took more than 0 s.")
     }
 }
+
+@Suite struct SecondRunTests {
+    @Test func `a group runs again only when it failed, under emulation, and Xen told of a triple fault`() {
+        let passed = CheckResult(group: "a", name: "start", outcome: .passed, seconds: 1)
+        let failed = CheckResult(group: "a", name: "x", outcome: .failed, seconds: 1)
+        let console = "(XEN) d3v0 Triple fault - invoking HVM shutdown action 1\r\n"
+        #expect(SecondRun.isDue([passed, failed], console: console, .tcg))
+        #expect(!SecondRun.isDue([passed, failed], console: console, .kvm))
+        #expect(!SecondRun.isDue([passed], console: console, .tcg))
+        #expect(!SecondRun.isDue([passed, failed], console: "(XEN) d3 crashed", .tcg))
+        #expect(!SecondRun.isDue([], console: console, .tcg))
+    }
+}
