@@ -51,7 +51,10 @@ bench: lapwing
 
 bench-device:
 	@.ci/setup Benchmarks/device/host-packages
-	swift build -c release --product lapwingctl --static-swift-stdlib
+	@for product in lapwingctl policy-benchmark; do \
+		swift build -c release -Xswiftc -Onone --scratch-path .build/device --product $$product --static-swift-stdlib \
+			|| exit; \
+	done
 	@Benchmarks/device/run
 
 clean:
