@@ -162,6 +162,8 @@ static struct lapwing_unit *lapwing_candidate(struct lapwing_private *prv,
         if ( lu->target != nr_cpu_ids && lu->target != pc->cpu &&
              cpumask_test_cpu(lu->target, &prv->tickled) )
             continue;
+        if ( (lu->flags & LAPWING_STAYS) && lu->target != pc->cpu )
+            continue;
         if ( lu->dom->cap && lu->dom->budget <= 0 )
         {
             lapwing_dequeue(prv, lu);
@@ -207,6 +209,9 @@ static s_time_t lapwing_runtime(struct lapwing_private *prv,
         limit = lapwing_align(&lapwing_tune, now + limit) - now;
     }
     pc->limited = prv->nr_queued;
+    if ( pc->next )
+        limit = min(limit, max(pc->next->deadline - now,
+                               (s_time_t)MICROSECS(100)));
 
     if ( lu->dom->cap )
         limit = min(limit, max(lu->dom->budget / max(lu->dom->running, 1U),
@@ -314,11 +319,16 @@ void cf_check lapwing_schedule(const struct scheduler *ops,
         lapwing_switch(prv, pc, next, now);
     }
 
+    if ( pc->next && (!next || now >= pc->next->deadline) )
+        lapwing_unstay(prv, pc, now);
+
     if ( next )
     {
         unit_runnable_state(next->unit);
         lapwing_cpu_busy(prv, pc, now);
         currunit->next_time = lapwing_runtime(prv, pc, next, now);
+        pc->decide_at = currunit->next_time < 0 ? STIME_MAX
+                                                : now + currunit->next_time;
         currunit->next_task = next->unit;
     }
     else

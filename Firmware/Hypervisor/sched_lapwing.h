@@ -87,6 +87,7 @@ struct lapwing_unit {
 #define LAPWING_BOOSTED    (1U << 4)
 #define LAPWING_YIELDED    (1U << 5)
 #define LAPWING_WAITING    (1U << 6) /* waits for a core that is awake       */
+#define LAPWING_STAYS      (1U << 7) /* waits for its home, whose next it is */
     unsigned int target;            /* CPU tickled for it, or nr_cpu_ids    */
     unsigned int weight;
     unsigned int inv_weight;        /* (default weight << 16) / weight      */
@@ -94,7 +95,7 @@ struct lapwing_unit {
     s_time_t vtime;                 /* weighted CPU time used               */
     s_time_t start;                 /* running and accounted up to here     */
     s_time_t sched_in;              /* chosen at                            */
-    s_time_t deadline;              /* WAITING ends here                    */
+    s_time_t deadline;              /* WAITING or STAYS ends here           */
     s_time_t slept_at;
     s_time_t burst;                 /* CPU time since the last wake-up      */
     s_time_t burst_avg;
@@ -125,6 +126,8 @@ struct lapwing_pcpu {
     bool probed;
     bool limited;                   /* decides anew within two slices       */
     struct lapwing_unit *curr;      /* NULL while idle                      */
+    struct lapwing_unit *next;      /* waits for this CPU, or NULL          */
+    s_time_t decide_at;             /* decides anew then, STIME_MAX if not  */
     s_time_t idle_since;
     cpumask_t core;                 /* the CPUs of its core in this pool    */
     cpumask_t package;
@@ -269,6 +272,8 @@ bool lapwing_hand_over(struct scheduler *ops, int *rc);
 void lapwing_enqueue(struct lapwing_private *prv, struct lapwing_unit *lu,
                      s_time_t now);
 void lapwing_dequeue(struct lapwing_private *prv, struct lapwing_unit *lu);
+void lapwing_unstay(struct lapwing_private *prv, struct lapwing_pcpu *pc,
+                    s_time_t now);
 
 /*
  * Trace records.  Those that say what credit2's say carry its numbers and

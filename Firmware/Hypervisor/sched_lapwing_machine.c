@@ -3,6 +3,8 @@
  * Lapwing: what only the machine and the rest of Xen can tell.
  */
 #include <xen/lib.h>
+#include <xen/param.h>
+#include <xen/sections.h>
 #include <xen/string.h>
 
 /* The simulator gives capacities through the parameter. */
@@ -13,6 +15,10 @@
 #endif
 
 #include "sched_lapwing.h"
+
+/* Of a machine booted with this scheduler: its new cpupools are given it. */
+static bool __read_mostly lapwing_pools = true;
+boolean_runtime_param("sched-lapwing-pools", lapwing_pools);
 
 extern const struct scheduler *__start_schedulers_array[];
 extern const struct scheduler *__end_schedulers_array[];
@@ -48,14 +54,14 @@ unsigned int lapwing_probe_capacity(void)
  * This scheduler shares its id with credit2, and a new cpupool is given the
  * first scheduler of an id.  It is linked first, and hands the pool over to
  * the next of that id unless the machine was booted with it: pools follow
- * what the person chose with sched=.
+ * what the person chose with sched=, until told otherwise.
  */
 bool lapwing_hand_over(struct scheduler *ops, int *rc)
 {
     const struct scheduler *chosen = scheduler_get_default();
     const struct scheduler **s;
 
-    if ( ops == chosen || chosen->init == ops->init )
+    if ( ops == chosen || (chosen->init == ops->init && lapwing_pools) )
         return false;
 
     for ( s = __start_schedulers_array; s < __end_schedulers_array; s++ )

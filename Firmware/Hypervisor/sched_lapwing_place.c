@@ -77,6 +77,18 @@ static bool lapwing_core_taken(const struct lapwing_private *prv,
     return false;
 }
 
+/* Without the CPUs that run a unit which needs a core for itself. */
+static void lapwing_drop_taken(const struct lapwing_private *prv,
+                               cpumask_t *mask)
+{
+    unsigned int cpu;
+
+    for_each_cpu ( cpu, mask )
+        if ( prv->pcpu[cpu]->curr &&
+             prv->pcpu[cpu]->curr->util > LAPWING_UTIL_MAX / 2 )
+            __cpumask_clear_cpu(cpu, mask);
+}
+
 /* The last CPU of the unit, this one which is awake anyway, or the first. */
 static unsigned int lapwing_choose(const struct lapwing_unit *lu,
                                    const cpumask_t *mask)
@@ -219,17 +231,17 @@ static int lapwing_place_save(struct lapwing_private *prv,
 
     if ( !force )
     {
-        /* Wait only behind something that is awake and allowed. */
+        /*
+         * Wait only behind something that is awake and allowed, and not for
+         * what needs its core.  A boosted unit gets one more core: whom it
+         * interrupted would go there.
+         */
         cpumask_andnot(tmp, ok, &prv->idle);
         cpumask_and(tmp, tmp, &prv->set);
+        lapwing_drop_taken(prv, tmp);
         if ( !cpumask_empty(tmp) )
         {
-            if ( !(lu->flags & LAPWING_BOOSTED) )
-            {
-                if ( lapwing_tune.wait )
-                    return -1;
-            }
-            else if ( lapwing_victim(prv, lu, tmp, now) >= 0 )
+            if ( !(lu->flags & LAPWING_BOOSTED) && lapwing_tune.wait )
                 return -1;
         }
     }
@@ -249,9 +261,52 @@ static int lapwing_place_save(struct lapwing_private *prv,
 }
 
 /*
+ * Pack: the home of a unit is busy, but with one that will not be long.  Then
+ * it waits there, rather than wake another core and leave what it has in the
+ * caches, even if it is boosted.
+ */
+static bool lapwing_stay(struct lapwing_private *prv, struct lapwing_unit *lu,
+                         const cpumask_t *ok, s_time_t now)
+{
+    unsigned int home = lapwing_cpu(lu);
+    s_time_t most = MICROSECS(lapwing_tune.wait) / 4, left = 0;
+    const struct lapwing_unit *other, *queued;
+    struct lapwing_pcpu *pc;
+
+    if ( !most || !cpumask_test_cpu(home, ok) ||
+         lu->util > LAPWING_UTIL_MAX / 2 )
+        return false;
+
+    pc = prv->pcpu[home];
+    other = pc->curr;
+    if ( pc->next || (other && cpumask_test_cpu(home, &prv->tickled)) )
+        return false;
+
+    if ( other )
+        left -= other->burst + now - other->start;
+    else
+        list_for_each_entry ( queued, &prv->runq, elem )
+            if ( queued->target == home )
+                other = queued;
+    if ( !other || other->util > LAPWING_UTIL_MAX / 2 ||
+         left + other->burst_avg > most )
+        return false;
+
+    pc->next = lu;
+    lu->flags |= LAPWING_STAYS;
+    lu->target = home;
+    lu->deadline = now + 2 * most;
+    prv->waits++;
+    TRACE_TIME(TRC_LAPWING_WAIT, lu->unit->domain->domain_id,
+               lu->unit->unit_id, lu->deadline - now);
+
+    return true;
+}
+
+/*
  * The CPU to tickle for a queued unit, or -1.  With -1 the unit may have
- * become WAITING, with a deadline at which the caller has to come again and
- * force it.
+ * become WAITING or STAYS, with a deadline at which the caller has to come
+ * again and force it.
  */
 int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
                   s_time_t now, bool force)
@@ -269,6 +324,9 @@ int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
     cpumask_and(ok, ok, &prv->cpus);
     cpumask_and(idle, ok, &prv->idle);
     cpumask_andnot(idle, idle, &prv->tickled);
+
+    if ( prv->packing && !force && lapwing_stay(prv, lu, ok, now) )
+        return -1;
 
     if ( !cpumask_empty(idle) )
     {

@@ -112,7 +112,7 @@ static void cf_check lapwing_deinit_pdata(const struct scheduler *ops,
     /* Nothing to do if the CPU never got as far as switch_sched(). */
     if ( pc && prv->pcpu[cpu] == pc )
     {
-        ASSERT(!pc->curr);
+        ASSERT(!pc->curr && !pc->next);
         prv->pcpu[cpu] = NULL;
         __cpumask_clear_cpu(cpu, &prv->cpus);
         __cpumask_clear_cpu(cpu, &prv->idle);

@@ -32,6 +32,15 @@ static void lapwing_kick_arm(struct lapwing_private *prv, s_time_t at)
     set_timer(&prv->kick, at);
 }
 
+/* Make sure a busy CPU decides anew at a time, or before. */
+static void lapwing_decide_by(struct lapwing_pcpu *pc, s_time_t at)
+{
+    if ( pc->decide_at <= at )
+        return;
+    pc->decide_at = at;
+    set_timer(&get_sched_res(pc->cpu)->s_timer, at);
+}
+
 /*
  * A unit has to wait behind running ones and is not worth an interruption: at
  * least one of the CPUs it may use has to decide anew within a slice.
@@ -59,7 +68,7 @@ static void lapwing_limit(struct lapwing_private *prv,
         s_time_t at = found->curr->sched_in + MICROSECS(lapwing_tune.slice);
 
         found->limited = true;
-        set_timer(&get_sched_res(found->cpu)->s_timer, max(at, now));
+        lapwing_decide_by(found, max(at, now));
     }
 }
 
@@ -71,6 +80,12 @@ static void lapwing_dispatch(struct lapwing_private *prv,
 
     if ( cpu >= 0 )
         lapwing_tickle(prv, lu, cpu);
+    else if ( lu->flags & LAPWING_STAYS )
+    {
+        /* A CPU that is still to be woken sets its limit when it is. */
+        if ( prv->pcpu[lu->target]->curr )
+            lapwing_decide_by(prv->pcpu[lu->target], lu->deadline);
+    }
     else if ( lu->flags & LAPWING_WAITING )
         lapwing_kick_arm(prv, lu->deadline);
     else
@@ -125,8 +140,28 @@ void lapwing_dequeue(struct lapwing_private *prv, struct lapwing_unit *lu)
             prv->nr_queued--;
         }
     }
-    lu->flags &= ~(LAPWING_QUEUED | LAPWING_PARKED | LAPWING_WAITING);
+    if ( lu->flags & LAPWING_STAYS )
+        prv->pcpu[lu->target]->next = NULL;
+    lu->flags &= ~(LAPWING_QUEUED | LAPWING_PARKED | LAPWING_WAITING |
+                   LAPWING_STAYS);
     lu->target = nr_cpu_ids;
+}
+
+/* What waits for a CPU waits no longer, and goes where there is room. */
+void lapwing_unstay(struct lapwing_private *prv, struct lapwing_pcpu *pc,
+                    s_time_t now)
+{
+    struct lapwing_unit *lu = pc->next;
+
+    if ( !lu )
+        return;
+    pc->next = NULL;
+    lu->flags &= ~LAPWING_STAYS;
+    lu->target = nr_cpu_ids;
+    prv->expired++;
+    TRACE_TIME(TRC_LAPWING_EXPIRED, lu->unit->domain->domain_id,
+               lu->unit->unit_id);
+    lapwing_dispatch(prv, lu, now, true);
 }
 
 /* A wait is over: wake another core for those that still have none. */
