@@ -30,18 +30,19 @@ enum ParameterScenarios {
         try await guest.set(tuning, "mode=powersave")
     }
 
-    /// Wants four processors, of which the last may go for a while; leaves them all there and alike.
+    /// Wants more than four processors, of which one may go for a while; leaves them all there and alike.
     static let capacities = Scenario(
         "capacities",
         "a capacity table without some processors and with one that is off is completed; a wrong one is refused"
     ) { guest in
         try await guest.expect("xen-hptool", "cpu-offline", "3")
-        try await guest.set(table, "0:1000,3:400,9:1024")
+        try await guest.set(table, "0:1000,3:400,63:1024")
         let without = try await guest.capacities()
-        // 9 is not there, but names the best; what is not named is a full one.
+        // 63 is not there, but names the best; what is not named is a full one.
         try guest.require(
-            without == [0: 1000, 1: 1024, 2: 1024], "Processors that are not named must be full ones.",
-            seen: "\(without)")
+            without.count > 3 && without[0] == 1000 && without[3] == nil
+                && without.allSatisfy { $0.key == 0 || $0.value == 1024 },
+            "Processors that are not named must be full ones.", seen: "\(without)")
         try await guest.expect("xen-hptool", "cpu-online", "3")
         let with = try await guest.capacities()
         try guest.require(
@@ -51,7 +52,7 @@ enum ParameterScenarios {
         }
         let after = try await guest.capacities()
         try guest.require(after == with, "A refused table must change nothing.", seen: "\(after)")
-        try await guest.set(table, "0-3:1024")
+        try await guest.set(table, "0-63:1024")
     }
 }
 
@@ -78,7 +79,7 @@ extension Guest {
     }
 
     /// The capacity of each processor our scheduler has.
-    fileprivate func capacities() async throws -> [Int: Int] {
+    func capacities() async throws -> [Int: Int] {
         Facts.capacities(try await expect("xenhypfs", "cat", "/sched-lapwing/cpus"))
     }
 }

@@ -4,7 +4,7 @@ import LapwingCore
 
 /// Rounds in which everything a scheduler has to survive happens at once with guests at work.
 enum StressScenarios {
-    /// Wants the tool scenarios' guests to run, and the last two of four processors for itself.
+    /// Wants the tool scenarios' guests to run, and the processors 2 and 3 for itself.
     static let stress = Scenario(
         "stress",
         "domains, pools, virtual and physical processors come, go and move in a loop, in every mode, and Xen stays whole",
@@ -18,7 +18,7 @@ enum StressScenarios {
             try await guest.round(round, short)
             try await guest.works(ToolScenarios.pair)
         }
-        try await guest.set("sched-lapwing-capacity", "0-3:1024")
+        try await guest.set("sched-lapwing-capacity", "0-63:1024")
         // The whole state, on Xen's console: run queues with their guests.
         try await guest.expect("xl", "debug-keys", "r")
     }

@@ -5,15 +5,16 @@
 public struct PlacementCounts: Sendable, Hashable, Codable {
     /// Seconds between the first and the last record.
     public var seconds: Double
-    /// How often each physical processor left its idle loop.
+    /// How often each physical processor that is counted left its idle loop.
     public var wakeUps: [Int]
     /// The share of the time in which each physical processor did not run its idle loop, 0 to 1.
     public var busy: [Double]
     /// How often a virtual processor began to run on another physical one than before.
     public var migrations: Int
-    /// How often a virtual processor of a guest began to run.
+    /// How often a virtual processor of a domain began to run.
     public var starts: Int
-    /// How often a virtual processor that slept had something to do: what was asked of the scheduler.
+    /// How often a virtual processor that slept, and ran on one of the physical ones, had something to do: what was asked
+    /// of the scheduler.
     public var events: Int
 
     /// The domain whose virtual processors are the idle loops (Xen, public/xen.h, DOMID_IDLE).
@@ -26,41 +27,44 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
     /// True for the records that are counted.
     public static func isCounted(_ event: UInt32) -> Bool { event & ~stateBits == runState }
 
-    /// Counts the run state changes among the records, which are in order of time.
-    public init(_ records: [TraceRecord], cpus: Int) {
-        wakeUps = [Int](repeating: 0, count: cpus)
-        busy = [Double](repeating: 0, count: cpus)
+    /// Counts the run state changes on the processors `cpus` among the records, which are in order of time.
+    public init(_ records: [TraceRecord], cpus: Range<Int>) {
+        wakeUps = [Int](repeating: 0, count: cpus.count)
+        busy = [Double](repeating: 0, count: cpus.count)
         (migrations, starts, events) = (0, 0, 0)
         let (first, last) = (records.first?.time ?? 0, records.last?.time ?? 0)
         seconds = Double(last - first) / 1e9
-        var idleSince = [Int64?](repeating: nil, count: cpus)
-        var idleTime = [Int64](repeating: 0, count: cpus)
-        var known = [Bool](repeating: false, count: cpus)
+        var idleSince = [Int64?](repeating: nil, count: cpus.count)
+        var idleTime = [Int64](repeating: 0, count: cpus.count)
+        var known = [Bool](repeating: false, count: cpus.count)
         var place: [UInt32: Int] = [:]
-        for record in records where Self.isCounted(record.event) && record.cpu < cpus {
+        // Whoever wakes it may run elsewhere: where the record of that was made says nothing.
+        var asked: [UInt32: Int] = [:]
+        for record in records where Self.isCounted(record.event) {
             guard let who = record.words.first else { continue }
             let (old, new) = (record.event >> 8 & 3, record.event >> 4 & 3)
+            if who >> 16 != Self.idleDomain, old == 2, new == 1 { asked[who, default: 0] += 1 }
+            guard cpus.contains(record.cpu) else { continue }
+            let cpu = record.cpu - cpus.lowerBound
             if who >> 16 == Self.idleDomain {
                 if new == 0 {
-                    idleSince[record.cpu] = record.time
+                    idleSince[cpu] = record.time
                 } else if old == 0 {
-                    wakeUps[record.cpu] += 1
+                    wakeUps[cpu] += 1
                     // A processor whose first record is the end of its idle loop was in it before the capture.
-                    idleTime[record.cpu] +=
-                        record.time - (idleSince[record.cpu] ?? (known[record.cpu] ? record.time : first))
-                    idleSince[record.cpu] = nil
+                    idleTime[cpu] += record.time - (idleSince[cpu] ?? (known[cpu] ? record.time : first))
+                    idleSince[cpu] = nil
                 }
-                known[record.cpu] = true
-            } else if old == 2, new == 1 {
-                events += 1
+                known[cpu] = true
             } else if new == 0 {
                 starts += 1
-                if let before = place[who], before != record.cpu { migrations += 1 }
-                place[who] = record.cpu
-                known[record.cpu] = true
+                if let before = place[who], before != cpu { migrations += 1 }
+                place[who] = cpu
+                known[cpu] = true
             }
         }
-        for cpu in 0..<cpus where last > first {
+        events = asked.reduce(0) { $0 + (place[$1.key] == nil ? 0 : $1.value) }
+        for cpu in 0..<cpus.count where last > first {
             // One that left no record at all did nothing.
             if let since = idleSince[cpu] ?? (known[cpu] ? nil : first) { idleTime[cpu] += last - since }
             busy[cpu] = 1 - Double(idleTime[cpu]) / Double(last - first)

@@ -18,17 +18,17 @@ import XenTrace
     func `a log without a frequency names none`(log: String) { #expect(Facts.megahertz(log) == nil) }
 
     @Test func `the median is the middle one, whatever the order`() {
-        #expect(SchedulerScenarios.median([3, 1, 2]) == 2)
-        #expect(SchedulerScenarios.median([4, 1, 3, 2]) == 2)
-        #expect(SchedulerScenarios.median([]) == 0)
+        #expect(ComparisonScenario.median([3, 1, 2]) == 2)
+        #expect(ComparisonScenario.median([4, 1, 3, 2]) == 2)
+        #expect(ComparisonScenario.median([]) == 0)
     }
 
     @Test func `for every measure less is better`() {
-        var good = PlacementCounts([], cpus: 2)
+        var good = PlacementCounts([], cpus: 0..<2)
         (good.seconds, good.events) = (1, 1)
         var bad = good
         (bad.wakeUps, bad.migrations, bad.busy) = ([5, 5], 7, [0.5, 0.5])
-        for (name, value) in SchedulerScenarios.measures { #expect(value(good) < value(bad), "\(name)") }
+        for (name, value) in ComparisonScenario.measures { #expect(value(good) < value(bad), "\(name)") }
     }
 
     @Test func `one decimal is kept`() {
