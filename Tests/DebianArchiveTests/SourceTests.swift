@@ -38,6 +38,26 @@ import Testing
         #expect(package.series == "4.20")
     }
 
+    @Test func `of a version that two archives have, the one apt would fetch is taken`() throws {
+        let records = try SourceRecord.parse(
+            Self.record(directory: "pool/updates/main/x/xen") + "\n" + Self.record())
+        #expect(records.count == 2)
+        let archives = ["debian": "http://m/debian", "debian-security": "http://m/security"]
+        for (uri, archive) in [
+            ("http://m/debian/pool/main/x/xen/", "debian"),
+            ("http://m/security/pool/updates/main/x/xen/", "debian-security"),
+        ] {
+            let uris = Set(["xen_4.20.1.orig.tar.xz", "xen_4.20.1-1.debian.tar.xz"].map { uri + $0 })
+            let package = try SourceRecord.chosen(records, uris: uris, archives: archives).package(
+                uris: uris, archives: archives, binary: nil)
+            #expect(package.files.allSatisfy { $0.archive == archive })
+        }
+        let error = #expect(throws: LapwingError.self) {
+            try SourceRecord.chosen(records, uris: ["http://m/debian/pool/other"], archives: archives)
+        }
+        #expect(error?.code == "resolve.unexpected")
+    }
+
     @Test(arguments: [
         (SourceTests.record(name: "../x"), "archive.bad-record"),
         (SourceTests.record(version: "4 20"), "archive.bad-record"),

@@ -56,6 +56,33 @@ import Testing
         #expect(choice.warnings.first?.contains("4.20.4-1") == true)
     }
 
+    @Test func `what the recipe remembers comes last, and only by permission and of the series`() async throws {
+        func choose(_ remembered: [String], older: Bool = true) async throws -> String? {
+            let choice = HypervisorSourceChoice(
+                binary: binary, known: [package("4.20.4-1"), package("4.20.2-1")], olderAllowed: older,
+                remembered: remembered.map(package))
+            return try await choice.first { candidate in
+                if ["4.20.4-1", "4.20.2-1"].contains(candidate.version) { throw LapwingError("fetch.gone", "gone") }
+            } warn: { _ in
+            }.first?.version
+        }
+        #expect(try await choose(["4.20.3-1", "4.20.1-1"]) == "4.20.3-1")
+        for (remembered, older) in [(["4.19.9-1", "4.20.5-1"], true), (["4.20.3-1"], false)] {
+            let error = await #expect(throws: LapwingError.self) { _ = try await choose(remembered, older: older) }
+            #expect(error?.code == "source.gone")
+        }
+        var recipe = recipe(.build)
+        recipe.hypervisor.knownSources = ["4.20.1-1", "4.20.3-1", "4.20.3-1"].enumerated().map { index, version in
+            var known = KnownSource()
+            (known.path, known.version, known.size) = ("pool/main/x/xen/\(index).tar.xz", version, 7)
+            known.sha256 = String(repeating: "ab", count: 32)
+            return known
+        }
+        let sources = recipe.rememberedSources("xen")
+        #expect(sources.map(\.version) == ["4.20.3-1", "4.20.1-1"] && sources.map(\.files.count) == [2, 1])
+        #expect(sources.flatMap(\.files).allSatisfy { $0.size == 7 && $0.binary == recipe.hypervisor.package })
+    }
+
     @Test func `without permission the missing version is named, with what could be built`() async throws {
         let error = await #expect(throws: LapwingError.self) {
             _ = try await choose(["4.20.4-1", "4.20.3-1"], older: false, gone: ["4.20.4-1"])

@@ -83,6 +83,22 @@ struct SourceRecord: Hashable {
             && (name.contains(".orig") || name.contains(".debian.tar."))
     }
 
+    /// Of the records of one version the one apt would fetch. There are several where more than one archive has it: after
+    /// a point release a security update is in the main archive as well, in another directory.
+    static func chosen(
+        _ records: [SourceRecord], uris planned: Set<String>, archives: [String: String]
+    ) throws -> SourceRecord {
+        let bases = archives.values.map(PlannedPackage.unquoted)
+        let chosen = records.first { record in
+            record.files.contains { file in
+                bases.contains { planned.contains("\($0)/\(record.directory)/\(file.name)") }
+            }
+        }
+        if let chosen { return chosen }
+        throw LapwingError(
+            "resolve.unexpected", "apt chose a source that no index describes.", subject: records.first?.directory)
+    }
+
     /// The tarballs as a lock has them. The archive is the one below whose URI apt would fetch them.
     func package(uris planned: Set<String>, archives: [String: String], binary: String?) throws -> SourcePackage {
         let files = try self.files.filter { Self.isTarball($0.name) }.map { file in
@@ -151,8 +167,8 @@ extension SignedIndices {
                 subject: name, cause: shown.errorText.isEmpty ? nil : shown.errorText)
         }
         var result: [SourcePackage] = []
-        for record in records.sorted(by: { DebianVersion($1.version) < DebianVersion($0.version) }) {
-            let words = ["-qq", "--print-uris", "--only-source", "source", "\(name)=\(record.version)"]
+        for version in Set(records.map(\.version)).sorted(by: { DebianVersion($1) < DebianVersion($0) }) {
+            let words = ["-qq", "--print-uris", "--only-source", "source", "\(name)=\(version)"]
             let printed = try await run("apt-get", words, request, apt)
             guard printed.succeeded else { throw AptTalk.solverError(printed, request) }
             let uris = printed.text.split(separator: "\n").filter { $0.hasPrefix("'") }.compactMap { line in
@@ -160,7 +176,10 @@ extension SignedIndices {
                     PlannedPackage.unquoted(uri.hasPrefix("copy:") ? "file:" + uri.dropFirst(5) : uri)
                 }
             }
-            result.append(try record.package(uris: Set(uris), archives: archives, binary: binary))
+            let same = records.filter { $0.version == version }
+            result.append(
+                try SourceRecord.chosen(same, uris: Set(uris), archives: archives).package(
+                    uris: Set(uris), archives: archives, binary: binary))
         }
         return result
     }

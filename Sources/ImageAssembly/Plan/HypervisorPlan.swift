@@ -25,13 +25,17 @@ struct HypervisorSourceChoice {
     let known: [SourcePackage]
     /// Whether an older one of the same series will do.
     let olderAllowed: Bool
+    /// What the recipe knows besides, for the case that nothing of the indices can be had.
+    var remembered: [SourcePackage] = []
 
     /// The versions to try, the best first; an error when the indices do not have the binary's own.
     func candidates() throws -> [SourcePackage] {
         let wanted = DebianVersion(binary.sourceVersion)
         let exact = known.filter { DebianVersion($0.version) == wanted }
         let series = SourcePackage.series(binary.sourceVersion)
-        let older = known.filter { DebianVersion($0.version) < wanted && $0.series == series }
+        let older =
+            known.filter { DebianVersion($0.version) < wanted && $0.series == series }
+            + remembered.filter { DebianVersion($0.version) <= wanted && $0.series == series }
         guard !exact.isEmpty || (olderAllowed && !older.isEmpty) else {
             throw LapwingError(
                 "source.no-version", exit: .unavailable, "The indices have no source of the package's version.",
@@ -73,6 +77,22 @@ struct HypervisorSourceChoice {
         let way = "Name an archive that has it as \"oldVersions\" in the configuration, or write \"source: debian\""
         guard let older, !olderAllowed else { return way + "." }
         return way + ", or \"olderSource: true\" to build \(older.version)."
+    }
+}
+
+extension Recipe {
+    /// The sources the recipe itself vouches for, of a source package's name, the newest first.
+    func rememberedSources(_ name: String) -> [SourcePackage] {
+        let files = hypervisor.knownSources.compactMap { file in
+            Digest(hex: file.sha256).map {
+                LockedSource(
+                    name: name, version: file.version, archive: "debian", path: file.path, size: UInt64(file.size),
+                    sha256: $0, binary: hypervisor.package)
+            }
+        }
+        return Dictionary(grouping: files, by: \.version)
+            .map { SourcePackage(name: name, version: $0, files: $1.sorted { $0.path < $1.path }) }
+            .sorted { DebianVersion($1.version) < DebianVersion($0.version) }
     }
 }
 

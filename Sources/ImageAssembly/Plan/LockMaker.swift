@@ -94,7 +94,8 @@ public struct LockMaker: Sendable {
         let known = try await indices.sources(
             binary.source, architecture: architecture, binary: package, apt: apt)
         let choice = HypervisorSourceChoice(
-            binary: binary, known: known, olderAllowed: recipe.hypervisor.olderSource)
+            binary: binary, known: known, olderAllowed: recipe.hypervisor.olderSource,
+            remembered: recipe.rememberedSources(binary.source))
         return try await choice.first { candidate in
             try await store.ensure(items: candidate.files.map(StoreItem.init), date: indices.date)
         } warn: {

@@ -166,6 +166,11 @@ struct CrossChecks {
 
     private func hypervisor() {
         let hypervisor = recipe.hypervisor
+        if !hypervisor.knownSources.isEmpty, !hypervisor.olderSource, hypervisor.source == .build {
+            fail(
+                "conflict", "hypervisor.knownSources", "hypervisor.knownSources has no meaning without olderSource.",
+                "Write olderSource: true, or remove it.")
+        }
         guard hypervisor.source == .debian, good("hypervisor.source") else { return }
         if hypervisor.scheduler == .lapwing, good("hypervisor.scheduler") {
             fail(
@@ -174,6 +179,7 @@ struct CrossChecks {
         }
         for (path, isSet) in [
             ("hypervisor.debug", hypervisor.debug), ("hypervisor.olderSource", hypervisor.olderSource),
+            ("hypervisor.knownSources", !hypervisor.knownSources.isEmpty),
         ] where isSet && good(path) {
             fail("conflict", path, "\(path) has no meaning for Debian's binary.", "Write source: build, or remove it.")
         }

@@ -71,6 +71,10 @@ public struct Hypervisor: RecipeSection {
     @Key(
         "Whether an older source of the same series may be built when no mirror has that of the package's version.")
     public var olderSource = false
+    @Key(
+        "Tarballs of older sources, for olderSource: what is built when the signed indices name no source that can be"
+            + " had. The recipe vouches for their digests.")
+    public var knownSources: [KnownSource] = []
     @Key("Whether the hypervisor is built with its assertions: for tests, slower.")
     public var debug = false
     @Key("The scheduler; lapwing, the power-aware one, needs source: build.")
@@ -81,6 +85,22 @@ public struct Hypervisor: RecipeSection {
     public var options: [String] = []
     @Key("Whether the boot file carries processor microcode from the microcode packages in the root.")
     public var ucode = true
+}
+
+/// A tarball of a source package.
+public struct KnownSource: RecipeSection {
+    public static let about = "A tarball of a source package, as a signed index of an earlier day named it."
+    public static let identity: String? = "path"
+    public init() {}
+
+    @Key("Its path in the archive of the release.", .tarballPath, required: true)
+    public var path = ""
+    @Key("The version of the source package.", .sourceVersion, required: true)
+    public var version = ""
+    @Key("Its size in bytes.", .range(1...1 << 30), required: true)
+    public var size = 0
+    @Key("Its SHA-256.", .sha256, required: true)
+    public var sha256 = ""
 }
 
 /// Power and timers.

@@ -65,6 +65,16 @@ public struct Rule: Sendable, Hashable {
     public static let packageName = text(
         "[a-z0-9][a-z0-9+.-]+", "a Debian package name",
         "Use lower-case letters, digits, + - and ., at least two characters: xen-utils-4.20.", limit: 128)
+    /// The version of a Debian source package (Debian Policy 5.6.12).
+    public static let sourceVersion = text(
+        "[0-9][0-9A-Za-z.+~:-]*", "a package version",
+        "Use the version of the source package: 4.20.4+63-g7abfd2bce2-0+deb13u1.", limit: 128)
+    /// The path of a tarball below the URI of an archive.
+    public static let tarballPath = text(
+        #"pool(/[0-9A-Za-z+~_-][0-9A-Za-z.+~_-]*)+[.]tar[.](xz|gz|bz2)"#, "the path of a tarball",
+        "Use the path in the archive: pool/main/x/xen/xen_4.20.4.orig.tar.xz.")
+    /// A SHA-256 in hexadecimal.
+    public static let sha256 = text("[0-9a-f]{64}", "a SHA-256", "Use 64 digits from 0-9 and a-f.", limit: 64)
     /// The code name of a Debian release.
     public static let release = text(
         "[a-z][a-z0-9.-]*", "a release name", "Use the code name in lower-case letters: trixie.", limit: 64)
