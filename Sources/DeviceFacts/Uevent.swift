@@ -32,7 +32,7 @@ public struct Uevent: Sendable, Hashable {
         case pci
         /// A network interface.
         case network
-        /// A radio.
+        /// A radio, or a switch that silences some.
         case radio
         /// A graphics card, or a connector of one.
         case display
@@ -73,7 +73,7 @@ public struct Uevent: Sendable, Hashable {
         case "usb": deviceType == "usb_device" ? .usb : nil
         case "pci": .pci
         case "net": .network
-        case "ieee80211": .radio
+        case "ieee80211", "rfkill": .radio
         case "drm": .display
         default: nil
         }

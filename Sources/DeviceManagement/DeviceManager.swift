@@ -17,7 +17,7 @@ public actor DeviceManager {
     let xen: any XenDevices
     private let executor: Executor
     private let clock: any WallClock
-    private let domains: @Sendable () async throws -> [DomainReport]
+    let domains: @Sendable () async throws -> [DomainReport]
     private let report: @Sendable (DeviceEvent) -> Void
     private let tools: ToolClock?
 
@@ -107,6 +107,7 @@ public actor DeviceManager {
             if request.dryRun { return DeviceAnswer(try Planner(try await machine.state()).plan(wanted), nil) }
             let outcome = try await carryOut(wanted, user: user)
             note(wanted)
+            try await tellRadios(wanted.domain)
             return DeviceAnswer(outcome.plan, outcome)
         }
     }

@@ -38,6 +38,9 @@ public struct LiveMachine: PassthroughMachine {
     /// What the machine has, without names.
     func inventory() -> Inventory { InventoryReader(tree).inventory() }
 
+    /// What this system says of radios.
+    func radios() -> RadioState { RadioState(tree, domain: tree.isLive ? RegulatoryDomain.country() : nil) }
+
     /// What decisions need to know of an inventory.
     func facts(_ inventory: Inventory) -> MachineFacts {
         facts(inventory, groups: IsolationGroups.of(inventory.pci))

@@ -31,6 +31,7 @@ extension DeviceManager {
             guard case .domain(let domain) = place, state.owner(of: id) == nil else { continue }
             await give(id, domain, state)
         }
+        tellRadios(reports)
     }
 
     /// Tells the arbiter what is there and what runs. A domain that is being made is not among them: `join` sees to it.
@@ -150,6 +151,28 @@ extension DeviceManager: DomainCompanion {
                     if required { throw error }
                     refused.insert(Attempt(device: id, domain: domain))
                 }
+            }
+            try await tellRadios(domain)
+        }
+    }
+
+    func tellRadios(_ domain: String?) async throws {
+        if let domain { tellRadios(try await domains().filter { $0.name == domain }) }
+    }
+
+    /// Tells the domains that have devices of this machine what it says of radios: one of them may be a wireless card.
+    private func tellRadios(_ reports: [DomainReport]) {
+        for domain in reports {
+            guard let number = domain.id, LiveMachine.lives(domain) else { continue }
+            do {
+                guard try !xen.functions(of: number).isEmpty || !xen.usb(of: number).isEmpty else { continue }
+                let state = machine.radios()
+                let radio = state.allowed ? "on" : "off"
+                var news = try xen.tell(number, "wlan/radio", radio)
+                if let country = state.country { news = try xen.tell(number, "wlan/country", country) || news }
+                if news { tell("radio", nil, domain.name, "\(radio), country \(state.country ?? "not known")") }
+            } catch {
+                tell("failed", nil, domain.name, Self.words(error), bad: true)
             }
         }
     }

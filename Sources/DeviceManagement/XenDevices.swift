@@ -42,6 +42,8 @@ public protocol XenDevices: Sendable {
     func forget(_ device: HeldUSB, in domain: Int) async throws
     /// Takes a device that was pulled out of the domain's device model, or another one with its address would follow it.
     func drop(_ device: USBAddress, from domain: Int) async throws
+    /// Lets a domain read a value in its own part of the XenStore, where it cannot write. True when that is news.
+    func tell(_ domain: Int, _ name: String, _ value: String) throws -> Bool
 }
 
 /// Xen through `xl` and the XenStore.
@@ -165,6 +167,14 @@ public struct XLDevices: XenDevices {
     public func drop(_ device: USBAddress, from domain: Int) async throws {
         let line = "device_del xenusb-\(device.bus)-\(device.device)"
         try await change(["qemu-monitor-command", "\(domain)", line], "The device model did not let the device go.")
+    }
+
+    /// Writes `/local/domain/DOMAIN/lapwing/NAME`. What libxl lets the domain read above it can be read there too.
+    public func tell(_ domain: Int, _ name: String, _ value: String) throws -> Bool {
+        let path = "/local/domain/\(domain)/lapwing/\(name)"
+        if try store.read(path) == value { return false }
+        try store.write(path, value)
+        return true
     }
 
     private func xl(_ arguments: [String], _ limit: Duration) -> Command {

@@ -51,8 +51,33 @@ enum PassthroughPCIScenarios {
         await guest.note("traffic \(seed)", said.joined())
     }
 
+    /// What dom0 says of radios reaches the domain that has the card: the country, and a switch that goes off and on. A
+    /// radio that the kernel plays (mac80211_hwsim) gives dom0 such a switch.
+    private static func radios(_ guest: Guest) async throws {
+        func told(_ name: String, _ value: String) async throws {
+            try await guest.wait(for: "\(name) \(value) in the guest", within: .seconds(90)) {
+                // One that is not there is an error to the guest.
+                (try? await guest.ask(domain, "store lapwing/wlan/\(name)")) == [value]
+            }
+        }
+        try await told("radio", "on")
+        try await guest.expect("modprobe", "mac80211_hwsim", "radios=1", timeout: .seconds(120))
+        try await guest.expect("iw", "reg", "set", "DE")
+        try await guest.wait(for: "the country in dom0", within: .seconds(60)) {
+            try await guest.expect("iw", "reg", "get").contains("country DE")
+        }
+        try await guest.expect("rfkill", "block", "wlan")
+        try await told("radio", "off")
+        try await told("country", "DE")
+        try await guest.expect("rfkill", "unblock", "wlan")
+        try await told("radio", "on")
+        try await guest.expect("modprobe", "-r", "mac80211_hwsim")
+    }
+
     private static let nic = Scenario(
-        "nic", "a network card is picked, kept from dom0, given, used, there again after a restart, and taken back",
+        "nic",
+        "a network card is picked, kept from dom0, given, used, there again after a restart, and taken back; the guest is "
+            + "told of dom0's country and radio switch",
         limit: .seconds(1500)
     ) { guest in
         let function = try await nic(guest)
@@ -60,10 +85,13 @@ enum PassthroughPCIScenarios {
         try await guest.time("assign") { try await guest.device("assign", function) }
         try guest.require(try await guest.driver(of: function) == "pciback", "It must be kept from dom0.")
         try await talk(guest, seed: 1)
+        try await radios(guest)
         let before = try await guest.witness(domain)
         try await guest.expect("lapwingctl", "domain", "restart", "--force", domain, timeout: .seconds(500))
         _ = try await guest.witness(domain, notBoot: before["boot"], within: .seconds(700))
         try await talk(guest, seed: 2)
+        try guest.require(
+            try await guest.ask(domain, "store lapwing/wlan/radio") == ["on"], "The next life must be told as well.")
         try await guest.expect("lapwingctl", "domain", "stop", "--force", domain, timeout: .seconds(300))
         try guest.require(
             try await guest.driver(of: function) == "pciback", "It must be kept for the domain that does not run.")

@@ -27,6 +27,9 @@ enum Answers {
         case "net": return .success(sight.networks)
         case "drm": return .success(sight.displays)
         case "modules": return .success(Modules.failures)
+        case "store":
+            guard words.count == 2 else { break }
+            return Store.value(words[1]).map { [$0] }
         case "fill":
             guard words.count == 4, let device = device(words[1]), let size = size(words[2]),
                 let seed = UInt64(words[3])

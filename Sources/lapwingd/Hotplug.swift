@@ -52,7 +52,8 @@ final class Hotplug: Sendable {
         }
     }
 
-    /// Tells of devices that come and go until the task ends, and has the devices settled after each batch.
+    /// Tells of devices that come and go until the task ends, and has the devices settled after each batch, and after
+    /// radios and their switches changed.
     func follow(
         _ tree: SystemTree, clock: any WallClock, settle: @Sendable (ToolClock.Mark?) async -> Void,
         report: @Sendable (String, JSONValue) -> Void
@@ -62,7 +63,7 @@ final class Hotplug: Sendable {
             var changed = false
             let (events, since) = take()
             for event in events {
-                changed = changed || event == nil
+                changed = changed || event == nil || event?.concern == .radio
                 for notice in watch.notices(event) {
                     changed = true
                     let name = notice.added ? "device.added" : "device.removed"

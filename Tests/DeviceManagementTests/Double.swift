@@ -98,6 +98,8 @@ final class RecordingDevices: XenDevices {
         var boasts = false
         /// Nothing is in Xen's quarantine, so that its tools let nothing go.
         var noQuarantine = false
+        /// What domains were told.
+        var told: [String: String] = [:]
     }
     let state = Mutex(State())
     private let ports: Mutex<[USBAddress: String]>
@@ -161,6 +163,9 @@ final class RecordingDevices: XenDevices {
             state.calls.append("forget \(device.hostPort) \(domain)")
             state.usb[domain]?.removeAll { $0 == device }
         }
+    }
+    func tell(_ domain: Int, _ name: String, _ value: String) throws -> Bool {
+        state.withLock { $0.told.updateValue(value, forKey: "\(domain) \(name)") != value }
     }
     func drop(_ device: USBAddress, from domain: Int) async throws {
         state.withLock { state in

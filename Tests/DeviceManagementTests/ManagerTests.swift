@@ -183,6 +183,22 @@ import Testing
         #expect(bench.events.names == ["device.failed"])
     }
 
+    @Test func `a domain that has a device is told of radios, once for each change`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        await bench.manager.look()
+        #expect(bench.xen.state.withLock { $0.told }.isEmpty)
+        _ = try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        #expect(bench.xen.state.withLock { $0.told } == ["1 wlan/radio": "on"])
+        await bench.manager.look()
+        for (name, value) in [("type", "wlan"), ("soft", "1"), ("hard", "0")] {
+            try bench.machine.put("sys/class/rfkill/rfkill0/" + name, Array(value.utf8))
+        }
+        try bench.machine.put("proc/cmdline", Array("quiet cfg80211.ieee80211_regdom=DE\n".utf8))
+        await bench.manager.look()
+        #expect(bench.xen.state.withLock { $0.told } == ["1 wlan/radio": "off", "1 wlan/country": "DE"])
+        #expect(bench.events.names.count { $0 == "device.radio" } == 2)
+    }
+
     @Test func `an unknown protection is an error that names all there are`() async throws {
         let bench = try Bench(rules: Self.allow)
         let error = await #expect(throws: LapwingError.self) {
