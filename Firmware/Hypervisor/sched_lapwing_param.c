@@ -34,7 +34,7 @@ static const struct lapwing_tune lapwing_defaults[LAPWING_MODES] = {
     },
     [LAPWING_PERFORMANCE] = {
         .slice = 6000, .wait = 0, .boost = 3000, .align = 0,
-        .settle = 0, .pack = 6400, .small = 101, .big = 75,
+        .settle = 0, .pack = 6400, .small = 101, .big = 120,
     },
 };
 

@@ -34,7 +34,9 @@ static void lapwing_prefer_not(cpumask_t *mask, const cpumask_t *wish,
  * where its caches and the clock are warm, unless the machine is awake so
  * much anyway that a small core saves energy.  The big cores of big.LITTLE
  * take several times the energy for the same work: there, nothing is sent to
- * them, and modes other than powersave leave units where they are.
+ * them, and modes other than powersave leave units where they are.  Where
+ * small cores are not to save energy (performance), background work is not
+ * kept on them either.
  */
 static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
                                       const struct lapwing_unit *lu)
@@ -48,7 +50,8 @@ static const cpumask_t *lapwing_class(const struct lapwing_private *prv,
             return NULL;
         return big && !lapwing_biglittle ? &prv->big : &prv->small;
     }
-    if ( (prv->use_small && !stay) || lu->weight < LAPWING_WEIGHT_DEFAULT )
+    if ( (prv->use_small && !stay) ||
+         (lu->weight < LAPWING_WEIGHT_DEFAULT && lapwing_tune.small <= 100) )
         return &prv->small;
 
     return NULL;
@@ -111,12 +114,16 @@ static unsigned int lapwing_choose(const struct lapwing_unit *lu,
  * Which of several idle CPUs to wake.  The one that went idle last: its idle
  * state is the shallowest, and those that sleep long go on to do so.  Where
  * cores differ the one that went idle first: cores have clocks of their own
- * there, and one that is used in turn with others keeps a low one.
+ * there, and one that is used in turn with others keeps a low one.  On
+ * big.LITTLE a cluster has one clock: simply the first.
  */
 static unsigned int lapwing_sleeper(const struct lapwing_private *prv,
                                     const cpumask_t *mask)
 {
     unsigned int best = cpumask_first(mask), left = LAPWING_SLEEPERS, cpu;
+
+    if ( prv->hybrid && lapwing_biglittle )
+        return best;
 
     for_each_cpu ( cpu, mask )
     {
@@ -284,7 +291,11 @@ static bool lapwing_stay(struct lapwing_private *prv, struct lapwing_unit *lu,
 
     if ( other )
         left -= other->burst + now - other->start;
-    else
+    else if ( cpumask_test_cpu(home, &prv->tickled) )
+        /*
+         * It is about to decide.  One that has decided already may have left
+         * a paused unit queued for it, and would not look again.
+         */
         list_for_each_entry ( queued, &prv->runq, elem )
             if ( queued->target == home )
                 other = queued;

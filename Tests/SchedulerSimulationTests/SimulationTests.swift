@@ -220,7 +220,7 @@ import Testing
         var meter = PowerMeter(machine)
         let states = try #require(machine.coreTypes["core"]).idleStates
         meter.idle(0, state: states.count - 1, at: 0)
-        meter.active(1, threads: 1, point: 0, at: 0)
+        meter.active(1, threads: 1, point: 0, waking: false, at: 0)
         #expect(meter.groups[0].state == -1)
         meter.idle(1, state: 3, at: 1_000_000_000)
         #expect(machine.groups[0].states[meter.groups[0].state].name == "PC6")
@@ -244,6 +244,42 @@ import Testing
         clocks.sample(0, at: 40_000_000)
         #expect(clocks.settle(0) { $0 == 0 })
         #expect(clocks.relative(0) < 0.3)
+    }
+
+    @Test func `what is awake only to get out of an idle state is told from what runs, and does no work`() throws {
+        let machine = try Self.machine("laptop-4c8t")
+        let top = try #require(machine.coreTypes["core"]).operatingPoints.count - 1
+        var meter = PowerMeter(machine)
+        for core in machine.cores.indices { meter.idle(core, state: 5, at: 0) }
+        meter.active(0, threads: 1, point: top, waking: true, at: 1_000_000)
+        meter.active(0, threads: 1, point: top, waking: false, at: 3_000_000)
+        meter.active(0, threads: 2, point: top, waking: false, at: 4_000_000)
+        meter.finish(5_000_000)
+        let core = meter.cores[0]
+        let watts = try #require(machine.coreTypes["core"]).operatingPoints[top].watts
+        #expect(abs(core.wakingJoules - watts * 0.002) < 1e-9)
+        #expect(abs(core.activeJoules - watts * 0.003 - watts * 1.15 * 0.001) < 1e-9)
+        #expect(abs(meter.groups[0].wakingJoules - machine.groups[0].activeWatts * 0.002) < 1e-9)
+        #expect(abs(core.possible - 1_000_000 * (1 + 1.24)) < 1)
+    }
+
+    @Test func `a governor stays within the clock's bounds, and bounds that are none are a usage error`() throws {
+        let machine = try Self.machine("laptop-4c8t")
+        let bounds = try #require(SchedulerSpec("credit2@clock=35-50,timer_slop=1000/0-3").clockBounds)
+        #expect(SchedulerSpec("credit2@clock=35-50,timer_slop=1000/0-3").parameters.map(\.name) == ["timer_slop"])
+        var clocks = Clocks(machine, coreOfCPU: [0, 0, 1, 1, 2, 2, 3, 3], bounds: bounds)
+        #expect(abs(clocks.relative(0) - 1200.0 / 3400) < 1e-9)
+        clocks.setBusy(0, true, at: 0)
+        clocks.sample(0, at: 20_000_000)
+        #expect(clocks.settle(0) { $0 == 0 })
+        #expect(abs(clocks.relative(0) - 1600.0 / 3400) < 1e-9)
+        clocks.setBusy(0, false, at: 20_000_000)
+        clocks.sample(0, at: 40_000_000)
+        #expect(clocks.settle(0) { $0 == 0 })
+        #expect(abs(clocks.relative(0) - 1200.0 / 3400) < 1e-9)
+        for text in ["credit2@clock=50-35", "credit2@clock=fast", "credit2@clock=35-500"] {
+            #expect(throws: LapwingError.self) { try SchedulerSpec.list(text) }
+        }
     }
 
     @Test func `no bound lies below the floor and racing costs more than the oracle`() throws {

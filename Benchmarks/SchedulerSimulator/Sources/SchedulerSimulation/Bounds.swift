@@ -26,6 +26,8 @@ public struct Bound: Sendable, Codable {
     public var p99: Double
     /// Which cores at which frequency, and how long work may wait for company.
     public var choice: String
+    /// Where the joules went, if that is known.
+    public var parts: EnergyParts?
 }
 
 /// Computes bounds from the work of a run.
@@ -55,7 +57,8 @@ struct BoundFinder {
     }
 
     private struct Outcome {
-        var joules = 0.0
+        var parts = EnergyParts()
+        var joules: Double { parts.joules }
         var p99 = 0.0
         var finished: Int64 = 0
     }
@@ -126,20 +129,26 @@ struct BoundFinder {
             return best
         }
         var bounds: [Bound] = []
-        func add(_ name: String, _ text: String, _ joules: Double, _ p99: Double) {
+        func add(_ name: String, _ text: String, _ joules: Double, _ p99: Double, _ parts: EnergyParts? = nil) {
             bounds.append(
-                Bound(name: name, machine: machine.name, workload: workload, joules: joules, p99: p99, choice: text))
+                Bound(
+                    name: name, machine: machine.name, workload: workload, joules: joules, p99: p99, choice: text,
+                    parts: parts))
         }
         let (joules, text) = floor()
         add("floor", text, joules, 0)
         for (name, held) in [("oracle", false), ("oracle-clock", true)] {
-            if let (choice, outcome) = cheapest(held: held) { add(name, choice.text, outcome.joules, outcome.p99) }
+            if let (choice, outcome) = cheapest(held: held) {
+                add(name, choice.text, outcome.joules, outcome.p99, outcome.parts)
+            }
         }
         let fastest = machine.coreTypes.max { ($0.value.capacity, $1.key) < ($1.value.capacity, $0.key) }
         if let fastest {
             let count = machine.cores.count { $0.type == fastest.key }
             let choice = part(fastest.key, count, fastest.value.operatingPoints.count - 1)
-            if let outcome = evaluate(choice) { add("race-to-idle", choice.text, outcome.joules, outcome.p99) }
+            if let outcome = evaluate(choice) {
+                add("race-to-idle", choice.text, outcome.joules, outcome.p99, outcome.parts)
+            }
         }
         return bounds
     }
@@ -148,7 +157,7 @@ struct BoundFinder {
     /// energy by work that any number of cores of one type at any point has, shared power split between them.
     private func floor() -> (joules: Double, text: String) {
         let work = items.reduce(0) { $0 + $1.work } * 1e-9
-        let asleep = energy(Choice(cores: [], points: [], window: 0, text: ""), [])
+        let asleep = energy(Choice(cores: [], points: [], window: 0, text: ""), []).joules
         var cheapest = (Double.infinity, "")
         for choice in choices() where choice.window == 0 {
             var watts = 0.0
@@ -240,19 +249,22 @@ struct BoundFinder {
         var outcome = Outcome()
         outcome.finished = finished
         outcome.p99 = delays.isEmpty ? 0 : Double(delays[min(delays.count - 1, delays.count * 99 / 100)]) / 1000
-        outcome.joules = energy(choice, busy)
+        outcome.parts = energy(choice, busy)
         return outcome
     }
 
-    private func energy(_ choice: Choice, _ busy: [[(Int64, Int64)]]) -> Double {
-        var joules = 0.0
+    private func energy(_ choice: Choice, _ busy: [[(Int64, Int64)]]) -> EnergyParts {
+        var parts = EnergyParts()
         for core in machine.cores.indices {
             guard let type = machine.coreTypes[machine.cores[core].type] else { continue }
             let states = machine.idleLimit.map { type.idleStates.prefix(max(1, $0)) } ?? type.idleStates[...]
             let table = states.map { ($0.watts, ($0.coreExitMicroseconds ?? $0.exitMicroseconds) * 1000) }
             let slot = choice.cores.firstIndex(of: core)
             let watts = type.operatingPoints[slot.map { choice.points[$0] } ?? 0].watts
-            joules += account(slot.map { busy[$0] } ?? [], watts: watts, states: table)
+            let own = account(slot.map { busy[$0] } ?? [], watts: watts, states: table)
+            parts.coresUp += own.up
+            parts.coresWaking += own.waking
+            parts.coresAsleep += own.asleep
         }
         for group in machine.groups {
             let depths = group.cores.compactMap { core -> Int? in
@@ -262,30 +274,38 @@ struct BoundFinder {
             let deepest = depths.min() ?? 0
             let table = group.states.filter { $0.depth <= deepest }.map { ($0.watts, $0.exitMicroseconds * 1000) }
             let intervals = choice.cores.indices.filter { group.cores.contains(choice.cores[$0]) }.flatMap { busy[$0] }
-            joules += account(Self.union(intervals), watts: group.activeWatts, states: table)
+            let own = account(Self.union(intervals), watts: group.activeWatts, states: table)
+            parts.sharedUp += own.up
+            parts.sharedWaking += own.waking
+            parts.sharedAsleep += own.asleep
         }
-        return joules
+        return parts
     }
 
     /// Energy of something that is on during the intervals and between them in the best of its states.
-    private func account(_ intervals: [(Int64, Int64)], watts: Double, states: [(Double, Double)]) -> Double {
-        var joules = 0.0
+    private func account(
+        _ intervals: [(Int64, Int64)], watts: Double, states: [(Double, Double)]
+    ) -> (up: Double, waking: Double, asleep: Double) {
+        var sum = (up: 0.0, waking: 0.0, asleep: 0.0)
         var last: Int64 = 0
         func gap(_ length: Int64) {
             guard length > 0 else { return }
-            var best = watts * Double(length)
+            var best = (up: watts * Double(length), waking: 0.0, asleep: 0.0)
             for (idle, exit) in states where exit <= Double(length) {
-                best = min(best, idle * (Double(length) - exit) + watts * exit)
+                let (asleep, waking) = (idle * (Double(length) - exit), watts * exit)
+                if asleep + waking < best.up + best.waking + best.asleep { best = (0, waking, asleep) }
             }
-            joules += best * 1e-9
+            sum.up += best.up * 1e-9
+            sum.waking += best.waking * 1e-9
+            sum.asleep += best.asleep * 1e-9
         }
         for (start, stop) in intervals where start < end {
             gap(start - last)
-            joules += watts * Double(min(stop, end) - start) * 1e-9
+            sum.up += watts * Double(min(stop, end) - start) * 1e-9
             last = min(stop, end)
         }
         gap(end - last)
-        return joules
+        return sum
     }
 
     private static func union(_ intervals: [(Int64, Int64)]) -> [(Int64, Int64)] {

@@ -20,8 +20,11 @@ struct Clocks {
     private(set) var point: [Int]
     private let points: [[Machine.OperatingPoint]]
     private let coresOf: [[Int]]
+    /// Points each clock is kept to: the governor's limits.
+    private let limits: [ClosedRange<Int>]
 
-    init(_ machine: Machine, coreOfCPU: [Int]) {
+    /// - Parameter bounds: what frequencies are kept to, in percent of each clock's highest; all when not given.
+    init(_ machine: Machine, coreOfCPU: [Int], bounds: ClosedRange<Double>? = nil) {
         self.machine = machine
         policies = coreOfCPU.map { Policy(clock: machine.cores[$0].clock, core: $0) }
         points = machine.clocks.indices.map { clock in
@@ -30,9 +33,22 @@ struct Clocks {
         coresOf = machine.clocks.indices.map { clock in
             machine.cores.indices.filter { machine.cores[$0].clock == clock }
         }
-        point = machine.clocks.indices.map { _ in 0 }
+        let points = points
+        limits = machine.clocks.indices.map { clock in
+            let last = max(0, points[clock].count - 1)
+            guard let bounds, let top = points[clock].last else { return 0...last }
+            func nearest(_ percent: Double) -> Int {
+                let wanted = top.megahertz * percent / 100
+                return points[clock].indices.min {
+                    abs(points[clock][$0].megahertz - wanted) < abs(points[clock][$1].megahertz - wanted)
+                } ?? last
+            }
+            return nearest(bounds.lowerBound)...nearest(bounds.upperBound)
+        }
+        point = limits.map(\.lowerBound)
+        for cpu in policies.indices { policies[cpu].request = point[policies[cpu].clock] }
         for clock in machine.clocks.indices where machine.clocks[clock].governor.kind == "highest" {
-            point[clock] = points[clock].count - 1
+            point[clock] = limits[clock].upperBound
             for cpu in policies.indices where policies[cpu].clock == clock { policies[cpu].request = point[clock] }
         }
     }
@@ -69,8 +85,10 @@ struct Clocks {
         policies[cpu].windowStart = now
         let table = points[clock]
         let current = table[policies[cpu].request].megahertz
+        let limit = limits[clock]
         func lowest(atLeast megahertz: Double) -> Int {
-            table.firstIndex { $0.megahertz >= megahertz } ?? table.count - 1
+            let found = table.firstIndex { $0.megahertz >= megahertz } ?? table.count - 1
+            return min(max(found, limit.lowerBound), limit.upperBound)
         }
         switch governor.kind {
         case "ondemand":
@@ -78,7 +96,7 @@ struct Clocks {
             let down = threshold - (governor.downDifferential ?? 10) / 100
             let average = table[point[clock]].megahertz
             if load * average > threshold * current {
-                policies[cpu].request = table.count - 1
+                policies[cpu].request = limit.upperBound
             } else if load * average < down * current {
                 policies[cpu].request = lowest(atLeast: load * average / down)
             }

@@ -83,6 +83,7 @@ public struct Comparison: Sendable, Codable {
                 guard var bound = one.first, one.count == seeds.count else { continue }
                 bound.joules = one.reduce(0) { $0 + $1.joules } / Double(one.count)
                 bound.p99 = one.reduce(0) { $0 + $1.p99 } / Double(one.count)
+                bound.parts = EnergyParts(meanOf: one.compactMap(\.parts))
                 found.append(bound)
             }
             if let placement = try placement(seeds, image, mean) { found.append(placement) }

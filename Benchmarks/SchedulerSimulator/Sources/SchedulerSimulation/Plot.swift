@@ -50,18 +50,29 @@ public enum Plot {
         let most = min(2.5, max(1.2, rows.map(value).max() ?? 1))
         let left = 190.0
         let width = 560.0
+        let pageWidth = left + width + 60
         var y = 48.0
         var body = text(12, 22, title, size: 15)
         var schedulers: [String] = []
         for row in rows where !schedulers.contains(row.run.scheduler) { schedulers.append(row.run.scheduler) }
         var x = left
+        // Names that do not fit go on another line.
+        func place(_ name: String) {
+            guard x > left, x + 13 + 6.6 * Double(name.count) > pageWidth else { return }
+            x = left
+            y += 14
+        }
         for (index, scheduler) in schedulers.enumerated() {
+            place(scheduler)
             body +=
-                "<rect x=\"\(f(x))\" y=\"32\" width=\"9\" height=\"9\" fill=\"\(colours[index % colours.count])\"/>\n"
-            body += text(x + 13, 40.5, scheduler)
+                "<rect x=\"\(f(x))\" y=\"\(f(y - 16))\" width=\"9\" height=\"9\" fill=\"\(colours[index % colours.count])\"/>\n"
+            body += text(x + 13, y - 7.5, scheduler)
             x += 30 + 6.6 * Double(scheduler.count)
         }
-        if bounds { body += text(x, 40.5, "| oracle") }
+        if bounds {
+            place("| oracle")
+            body += text(x, y - 7.5, "| oracle")
+        }
         let top = y
         var machine = ""
         var workload = ""
@@ -97,7 +108,7 @@ public enum Plot {
         let one = left + width / most
         body +=
             "<line x1=\"\(f(one))\" x2=\"\(f(one))\" y1=\"\(f(top))\" y2=\"\(f(y))\" stroke=\"#bbb\" stroke-dasharray=\"3 3\"/>\n"
-        return page(left + width + 60, y + 16, body)
+        return page(pageWidth, y + 16, body)
     }
 
     /// Where the cores and the shared power spent their time, one strip for each, deep states dark.

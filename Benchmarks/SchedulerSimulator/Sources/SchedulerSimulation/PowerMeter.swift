@@ -11,9 +11,16 @@ struct PowerMeter {
         var joules = 0.0
         /// The part of `joules` spent while active.
         var activeJoules = 0.0
+        /// The part of `activeJoules` in which everything active was only on its way out of an idle state.
+        var wakingJoules = 0.0
+        var waking = false
         /// Frequency while active, and its integral over active time.
         var megahertz = 0.0
         var cycles = 0.0
+        /// Speed against the reference core while threads run, and its integral in nanoseconds: no more work than this
+        /// can have been done.
+        var pace = 0.0
+        var possible = 0.0
         /// Nanoseconds by state; index 0 is active, then the idle states.
         var time: [Int64]
         /// How often it went from idle to active.
@@ -26,14 +33,16 @@ struct PowerMeter {
             joules += spent
             if state < 0 {
                 activeJoules += spent
+                if waking { wakingJoules += spent } else { possible += pace * Double(now - since) }
                 cycles += megahertz * Double(now - since)
             }
             time[state + 1] += now - since
             since = now
         }
 
-        mutating func enter(_ state: Int, watts: Double, at now: Int64) {
+        mutating func enter(_ state: Int, watts: Double, waking: Bool = false, at now: Int64) {
             settle(now)
+            self.waking = waking
             if state < 0, self.state >= 0 { wakeUps += 1 }
             self.state = state
             self.watts = watts
@@ -61,13 +70,20 @@ struct PowerMeter {
     }
 
     /// A core runs with so many busy threads at a point of its table.
-    mutating func active(_ core: Int, threads: Int, point: Int, at now: Int64) {
+    ///
+    /// - Parameter waking: none of the threads is through its exit latency.
+    mutating func active(_ core: Int, threads: Int, point: Int, waking: Bool, at now: Int64) {
         let type = types[core]
         let factor = threads > 1 ? type.smt?.power ?? 1 : 1
-        let wasIdle = cores[core].state >= 0
-        cores[core].enter(-1, watts: type.operatingPoints[point].watts * factor, at: now)
-        cores[core].megahertz = type.operatingPoints[point].megahertz
-        if wasIdle || cores[core].since == 0 { updateGroups(of: core, at: now) }
+        let changed = cores[core].state >= 0 || cores[core].waking != waking
+        cores[core].enter(-1, watts: type.operatingPoints[point].watts * factor, waking: waking, at: now)
+        let megahertz = type.operatingPoints[point].megahertz
+        let top = type.operatingPoints.last?.megahertz ?? megahertz
+        cores[core].megahertz = megahertz
+        cores[core].pace =
+            machine.speed * type.capacity / 1024 * megahertz / top
+            * (threads > 1 ? 2 * (type.smt?.throughputEach ?? 0.5) : 1)
+        if changed || cores[core].since == 0 { updateGroups(of: core, at: now) }
     }
 
     /// A core is idle in a state.
@@ -80,13 +96,17 @@ struct PowerMeter {
         for index in groupsOfCore[core] {
             let group = machine.groups[index]
             var depth = Int.max
+            var waking = true
             for member in group.cores {
                 let state = cores[member].state
+                if state < 0, !cores[member].waking { waking = false }
                 depth = min(depth, state < 0 ? 0 : types[member].idleStates[state].depth)
             }
             let state = depth == 0 ? -1 : group.states.lastIndex { $0.depth <= depth } ?? -1
-            guard state != groups[index].state else { continue }
-            groups[index].enter(state, watts: state < 0 ? group.activeWatts : group.states[state].watts, at: now)
+            waking = waking && state < 0
+            guard state != groups[index].state || waking != groups[index].waking else { continue }
+            let watts = state < 0 ? group.activeWatts : group.states[state].watts
+            groups[index].enter(state, watts: watts, waking: waking, at: now)
         }
     }
 

@@ -10,6 +10,8 @@ public struct RunResult: Sendable, Codable {
         public var joules: Double
         /// The part of it spent while active.
         public var activeJoules: Double
+        /// The part of that spent on the way out of idle states, by everything that was active.
+        public var wakingJoules: Double
         /// Mean frequency while active, in MHz; 0 for groups.
         public var megahertz: Double
         /// Times it went from idle to active.
@@ -86,6 +88,8 @@ public struct RunResult: Sendable, Codable {
     public var frames: Int
     /// Work done, in seconds of the reference core.
     public var work: Double
+    /// What the cores that were up could have done at the frequencies they had; ``work`` is never more.
+    public var workPossible: Double
     /// Batch items by the second, up to the last item or the end; 0 without batch work.
     public var throughput: Double
     /// Times a virtual CPU ran on another CPU than before.
@@ -112,6 +116,7 @@ public struct RunResult: Sendable, Codable {
             }
             return Residency(
                 name: name, joules: account.joules, activeJoules: account.activeJoules,
+                wakingJoules: account.wakingJoules,
                 megahertz: account.time[0] > 0 ? account.cycles / Double(account.time[0]) : 0, wakeUps: account.wakeUps,
                 percent: percent)
         }
@@ -148,6 +153,7 @@ public struct RunResult: Sendable, Codable {
                     meanMicroseconds: mean, lastDone: Double(state.lastDone) * 1e-9))
         }
         work = s.totalWork * 1e-9
+        workPossible = s.meter.cores.reduce(0) { $0 + $1.possible } * 1e-9
         migrations = s.vcpus.reduce(0) { $0 + $1.migrations }
         coreMigrations = s.vcpus.reduce(0) { $0 + $1.coreMigrations }
         coreWakeUps = cores.reduce(0) { $0 + $1.wakeUps }
@@ -179,6 +185,7 @@ extension RunResult {
         mean.missedFrames = average(\.missedFrames)
         mean.frames = average(\.frames)
         mean.work = average(\.work)
+        mean.workPossible = average(\.workPossible)
         mean.throughput = average(\.throughput)
         mean.migrations = average(\.migrations)
         mean.coreMigrations = average(\.coreMigrations)
@@ -187,6 +194,7 @@ extension RunResult {
             which(runs[0]).indices.map { index in
                 var one = which(runs[0])[index]
                 one.joules = average { which($0)[index].joules }
+                one.wakingJoules = average { which($0)[index].wakingJoules }
                 one.activeJoules = average { which($0)[index].activeJoules }
                 one.megahertz = average { which($0)[index].megahertz }
                 one.wakeUps = average { which($0)[index].wakeUps }

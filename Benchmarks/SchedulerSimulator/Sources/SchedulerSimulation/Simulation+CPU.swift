@@ -62,14 +62,17 @@ extension Simulation {
     /// Brings a core's power and its threads' speeds up to date.
     func updateCore(_ core: Int) {
         var busy = 0
+        var up = 0
         var shallow = Int.max
         for cpu in threadsOf[core] {
             if cpus[cpu].mode == .idle { shallow = min(shallow, cpus[cpu].idleState) } else { busy += 1 }
+            if cpus[cpu].mode == .up { up += 1 }
         }
         if busy == 0 {
             meter.idle(core, state: shallow, at: now)
         } else {
-            meter.active(core, threads: busy, point: clocks.point[machine.cores[core].clock], at: now)
+            meter.active(
+                core, threads: busy, point: clocks.point[machine.cores[core].clock], waking: up == 0, at: now)
         }
         for cpu in threadsOf[core] where cpus[cpu].mode == .up {
             let before = cpus[cpu].speed

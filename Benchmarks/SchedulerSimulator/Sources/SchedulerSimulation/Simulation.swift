@@ -5,6 +5,8 @@ import LapwingCore
 
 /// Which scheduler runs and how it is set: `NAME[:SETTINGS][@BOOT=VALUE,...][/CPUS]`.
 ///
+/// `credit2@clock=35-50` keeps the governors to frequencies from 35 to 50 percent of each clock's highest, or the nearest
+/// there are, as `xenpm set-scaling-minfreq` and `set-scaling-maxfreq` do (`set-cppc` where the hardware governs).
 /// `credit2/0-3` lets no virtual CPU run elsewhere than on CPUs 0 to 3: what placement alone can gain.
 /// `lapwing:powersave,wait=500` gives Lapwing's runtime parameter `mode=powersave,wait=500`.
 public struct SchedulerSpec: Sendable, Hashable {
@@ -26,10 +28,24 @@ public struct SchedulerSpec: Sendable, Hashable {
         if halves.count > 1 {
             for word in halves[1].split(separator: ",") {
                 let pair = word.split(separator: "=", maxSplits: 1)
-                if pair.count == 2 { found.append((String(pair[0]), String(pair[1]))) }
+                if pair.count == 2, pair[0] != "clock" { found.append((String(pair[0]), String(pair[1]))) }
             }
         }
         return found
+    }
+
+    /// What frequencies are kept to, in percent of each clock's highest.
+    var clockBounds: ClosedRange<Double>? {
+        let ends = (clock ?? "").split(separator: "-").compactMap { Double($0) }
+        guard ends.count == 2, ends[0] >= 0, ends[0] <= ends[1], ends[1] <= 100 else { return nil }
+        return ends[0]...ends[1]
+    }
+
+    /// The value of `clock=`, as written.
+    var clock: String? {
+        let words = text.prefix { $0 != "/" }.split(separator: "@", maxSplits: 1).dropFirst()
+            .flatMap { $0.split(separator: ",") }
+        return words.first { $0.hasPrefix("clock=") }.map { String($0.dropFirst(6)) }
     }
 
     /// Reads a specification.
@@ -192,7 +208,7 @@ public final class Simulation {
         vcpuIndex = numbers
         tasks = self.workload.tasks.indices.map { TaskState(random: SeededRandom(seed, UInt64($0), 1)) }
         meter = PowerMeter(machine)
-        clocks = Clocks(machine, coreOfCPU: coreOfCPU)
+        clocks = Clocks(machine, coreOfCPU: coreOfCPU, bounds: spec.clockBounds)
         coreStamp = machine.cores.map { _ in 0 }
         end = Int64(workload.seconds * 1e9)
         if recording { trace = TraceRecorder() }
@@ -282,6 +298,8 @@ public final class Simulation {
         case .awake(let cpu):
             guard cpus[cpu].mode == .waking, cpus[cpu].wakeEnds == now else { return }
             cpus[cpu].mode = .up
+            // Clock and sibling may have changed while it slept.
+            updateCore(cpus[cpu].core)
             becameBusy(cpu)
             poke(cpu)
         case .complete(let cpu, let generation):

@@ -54,6 +54,11 @@ extension SchedulerSpec {
                         ? "schedulers are separated by spaces: '\(word.split(separator: ",").joined(separator: " "))'"
                         : "for example lapwing:powersave")
             }
+            if let clock = spec.clock, spec.clockBounds == nil {
+                throw LapwingError(
+                    "clock-bounds", exit: .usage, "'\(clock)' is not LOW-HIGH in percent of the highest frequency",
+                    subject: word, hint: "for example lapwing:powersave@clock=35-50")
+            }
             return spec
         }
     }

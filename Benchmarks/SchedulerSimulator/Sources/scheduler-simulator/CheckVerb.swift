@@ -25,6 +25,7 @@ struct CheckVerb: AsyncParsableCommand {
             machines: machines, workloads: data.workloads("all"), specs: specs, seeds: thresholds.seeds,
             seconds: thresholds.seconds, image: data.image)
         for (line, kept) in thresholds.judge(all.medians) { say(line, kept) }
+        say("no more work is done than the cores' clocks allow", all.runs.allSatisfy { $0.work <= $0.workPossible })
 
         if let machine = machines.first, let workload = try data.workloads("typing-and-browsing").first {
             let texts = try (0..<2).map { _ in

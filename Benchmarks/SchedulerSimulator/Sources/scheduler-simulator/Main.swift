@@ -89,6 +89,7 @@ struct Compare: AsyncParsableCommand {
     @Option(help: "How many seeds; the table shows means, ratios are those of means.") var seeds: UInt64 = 8
     @Option(help: "Simulated seconds of each run at most.") var seconds: Double?
     @Flag(help: "Compute the oracle's and race-to-idle's energy too.") var bounds = false
+    @Flag(help: "Show where the energy went, in percent of the first scheduler's.") var breakdown = false
     @Option(help: "Write results.json, table.txt and SVG plots into this directory.") var output: String?
     @Option(help: "Print this format: table or json.") var format: ListingFormat = .table
 
@@ -103,6 +104,7 @@ struct Compare: AsyncParsableCommand {
         if let output { try write(comparison, machines, to: FilePath(output)) }
         print(try comparison.listing.render(format), terminator: "")
         if format == .table { print(comparison.summary) }
+        if breakdown { print("\n" + (try comparison.breakdown.render(format)), terminator: "") }
     }
 }
 
