@@ -14,8 +14,15 @@
 static int open_in(int root, const char *path, unsigned long long flags)
 {
     struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-    long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+    long fd;
 
+    /* openat2(2): EAGAIN when something was renamed or mounted anywhere while ".." was resolved, as links of sysfs
+     * need; the caller is to try again. A bound, so that nobody who renames all the time can hold us for ever. */
+    for (int tries = 0; tries < 10000; tries++) {
+        fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
     return fd < 0 ? -errno : (int)fd;
 }
 
