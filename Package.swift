@@ -21,6 +21,13 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// A program that needs nothing of the system it runs on, not even a C library.
+func freestandingProgram(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
+        linkerSettings: [.unsafeFlags(["-static-executable"])])
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
@@ -34,6 +41,7 @@ let package = Package(
         .executable(name: "lapwingctl", targets: ["lapwingctl"]),
         .executable(name: "lapwingd", targets: ["lapwingd"]),
         .executable(name: "lapwing-install", targets: ["lapwing-install"]),
+        .executable(name: "lapwing-usb", targets: ["lapwing-usb"]),
         .executable(name: "lapwing-agent", targets: ["lapwing-agent"]),
     ],
     dependencies: [
@@ -52,6 +60,7 @@ let package = Package(
         module("DiskLayout", ["LapwingCore"]),
         module("DeviceConfig", ["LapwingCore", systemPackage]),
         module("DeviceFacts", ["LapwingCore"]),
+        module("PowerFacts"),
         module("DevicePolicy", ["LapwingCore", "DeviceFacts"]),
         module("ControlProtocol", ["LapwingCore", "CLinux", systemPackage]),
         // Device
@@ -68,12 +77,14 @@ let package = Package(
         module(
             "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
-        module("XenControl", ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", systemPackage]),
+        module(
+            "XenControl",
+            ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", "XenChannel", systemPackage]),
         module(
             "DeviceManagement",
             [
                 "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
-                "XenControl",
+                "XenControl", "USBChannel",
                 systemPackage,
             ]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
@@ -104,8 +115,11 @@ let package = Package(
         .executableTarget(
             name: "policy-benchmark", dependencies: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
             path: "Benchmarks/device/policy-benchmark", swiftSettings: strict),
+        // Between dom0 and guests: the C library and nothing else
+        module("XenChannel", ["CLinux"]),
+        module("USBChannel", ["CLinux", "XenChannel"]),
         // Inside an emulated machine
-        module("GuestAgent", ["CLinux"]),
+        module("GuestAgent", ["CLinux", "XenChannel"]),
         // Programs
         program(
             "lapwing",
@@ -130,22 +144,23 @@ let package = Package(
             ]),
         program(
             "lapwing-install", ["LapwingCore", "DeviceConfig", "TargetInstall", systemPackage, arguments]),
-        // Brought into throw-away copies of images by a cpio archive, and into guests of any make: so it needs nothing
-        // of the system it runs on, not even a C library.
-        .executableTarget(
-            name: "lapwing-agent", dependencies: ["GuestAgent"],
-            swiftSettings: strict + [.unsafeFlags(["-static-executable"])],
-            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // Runs in dom0 and in guests of any make.
+        freestandingProgram("lapwing-usb", ["CLinux", "USBChannel", "XenChannel"]),
+        // Brought into throw-away copies of images by a cpio archive, and into guests of any make.
+        freestandingProgram("lapwing-agent", ["GuestAgent"]),
         .executableTarget(
             name: "scheduler-simulator",
             dependencies: ["LapwingCore", "SchedulerSimulation", systemPackage, arguments],
             path: "Benchmarks/SchedulerSimulator/Sources/scheduler-simulator", swiftSettings: strict),
         // Tests
         tests("LapwingCore", []),
+        tests("XenChannel", ["CLinux"]),
+        tests("USBChannel", ["CLinux", "XenChannel"]),
         tests("SchedulerSimulation", ["LapwingCore", systemPackage]),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),
         tests("ControlProtocol", ["LapwingCore"]),
         tests("DeviceFacts", ["LapwingCore"]),
+        tests("PowerFacts", []),
         tests("DeviceModel", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests(
             "DevicePolicy", ["LapwingCore", "DeviceFacts", systemPackage], resources: [.copy("Corpus")]),
@@ -158,7 +173,7 @@ let package = Package(
             "DeviceManagement",
             [
                 "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
-                "XenControl",
+                "XenControl", "USBChannel",
                 systemPackage,
             ]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),

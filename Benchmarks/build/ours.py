@@ -14,7 +14,7 @@ from measure import Measurement, run
 RECIPE = """lapwing: 1
 extends: [{base}]
 # The peers install Debian's hypervisor; compiling one would be no part of the comparison.
-hypervisor: {{source: debian, olderSource: false, scheduler: credit2}}
+hypervisor: {{source: debian, olderSource: false, knownSources: [], scheduler: credit2}}
 dom0:
   files:
     add:

@@ -7,6 +7,7 @@ import DevicePolicy
 import LapwingCore
 public import Passthrough
 import SystemPackage
+import USBChannel
 public import XenControl
 
 /// The machine as it is: devices out of sysfs, who holds them out of Xen, both read anew for each question.
@@ -94,12 +95,30 @@ public struct LiveMachine: PassthroughMachine {
     /// The USB devices that a domain really has: those its device model has open and that are there. Without `asking`
     /// all that are written down for it.
     private func usb(of number: Int, _ devices: [USBDevice], asking: Bool = true) async throws -> [USBDevice] {
-        let ports = Set(try xen.usb(of: number).map(\.hostPort))
-        guard !ports.isEmpty else { return [] }
-        let noted = devices.filter { ports.contains($0.port) }
-        guard asking else { return noted }
-        let open = try await xen.modelled(in: number)
-        return noted.filter { open.contains($0.address) }
+        let held = try xen.usb(of: number)
+        let noted = devices.filter { device in held.contains { $0.hostPort == device.port } }
+        guard asking, !noted.isEmpty else { return noted }
+        let open = try await modelled(in: number, held)
+        return noted.filter { device in
+            held.contains { $0.hostPort == device.port && isThere($0, device, open) }
+        }
+    }
+
+    /// What the domain's device model has open; it is asked only where it has something.
+    private func modelled(in number: Int, _ held: [HeldUSB]) async throws -> Set<USBAddress> {
+        held.allSatisfy(\.isCarried) ? [] : try await xen.modelled(in: number)
+    }
+
+    /// True when what is written down of a device is so.
+    private func isThere(_ held: HeldUSB, _ device: USBDevice, _ open: Set<USBAddress>) -> Bool {
+        held.isCarried ? isCarried(device) : open.contains(device.address)
+    }
+
+    /// True when the kernel's part of USB/IP has the device and no driver of dom0.
+    func isCarried(_ device: USBDevice) -> Bool { stub(device)?.isBound ?? false }
+
+    private func stub(_ device: USBDevice) -> DeviceStub? {
+        try? DeviceStub(device.port, sysfs: paths.at("/sys").string)
     }
 
     static func isReleased(_ function: PCIFunction) -> Bool {
@@ -167,6 +186,9 @@ public struct LiveMachine: PassthroughMachine {
             let number = try await running(domain)
             // What stands at this port from a device that was pulled is not this device, and would be in its way.
             _ = try await sweep(number)
+            guard try await isEmulated(domain) else {
+                return try await xen.offer(device.port, to: number, slot: try freeSlot(number, domain))
+            }
             try await xen.attach(device.address, to: number)
         case .detachUSB(let id, let domain):
             let device = try usbDevice(id)
@@ -176,6 +198,19 @@ public struct LiveMachine: PassthroughMachine {
             }
         case .powerOff(let id): try write("1", "sys/bus/usb/devices/\(try usbDevice(id).port)/remove", "switch off")
         }
+    }
+
+    /// True for a domain with a device model that has USB ports. Of one that nobody here defined it is assumed.
+    private func isEmulated(_ domain: String) async throws -> Bool {
+        try await domains().first { $0.name == domain }?.settings.map { $0.type == .hvm } ?? true
+    }
+
+    private func freeSlot(_ number: Int, _ domain: String) throws -> Int {
+        let taken = Set(try xen.usb(of: number).map(\.place))
+        if let slot = (0..<Slot.most).first(where: { !taken.contains(.carried(slot: $0)) }) { return slot }
+        throw LapwingError(
+            "passthrough.no-slot", exit: .busy, "The domain has as many USB devices as it can have.", subject: domain,
+            cause: "\(Slot.most)")
     }
 
     /// Gives a function back to the driver it had; one that was hidden when the machine started had none, and the kernel
@@ -197,20 +232,34 @@ public struct LiveMachine: PassthroughMachine {
         }
     }
 
-    /// Clears away what is left in a domain of USB devices that were pulled, and returns their places.
-    func sweep(_ number: Int) async throws -> [HeldUSB] {
+    /// What was left of USB devices that were pulled.
+    struct Swept {
+        /// Where they were.
+        var places: [HeldUSB] = []
+        /// The USB devices that were there when that was seen.
+        var devices: [USBDevice] = []
+    }
+
+    /// Clears away what is left in a domain of USB devices that were pulled.
+    func sweep(_ number: Int) async throws -> Swept {
         let held = try xen.usb(of: number)
-        guard !held.isEmpty else { return [] }
-        let open = try await xen.modelled(in: number)
+        guard !held.isEmpty else { return Swept() }
+        let open = try await modelled(in: number, held)
         let devices = usbDevices()
         for address in open.sorted() where !devices.contains(where: { $0.address == address }) {
             try await xen.drop(address, from: number)
         }
         let gone = held.filter { place in
-            !devices.contains { $0.port == place.hostPort && open.contains($0.address) }
+            !devices.contains { $0.port == place.hostPort && isThere(place, $0, open) }
         }
         for place in gone { try await xen.forget(place, in: number) }
-        return gone
+        return Swept(places: gone, devices: devices)
+    }
+
+    /// Gives dom0's drivers back what the kernel's part of USB/IP has and nobody uses. When a device is pulled, the kernel
+    /// keeps its port's name, and gives that part the next one that is plugged in there.
+    func freeStrays(_ held: Set<String>) {
+        for device in usbDevices() where !held.contains(device.port) && isCarried(device) { stub(device)?.release() }
     }
 
     /// Lets dom0's drivers look at the interfaces of a USB device that have none: a device model that ended without

@@ -14,14 +14,19 @@ extension DeviceManager {
     func settle(_ reports: [DomainReport]) async throws {
         for domain in reports {
             guard let number = domain.id, LiveMachine.lives(domain) else { continue }
-            for place in try await machine.sweep(number) {
-                // What a person said ended with the pull, also when something is in that port again by now.
-                for id in machine.usbDevices().filter({ $0.port == place.hostPort }).map(\.id) {
-                    arbiter.apply(.unplugged(id))
-                }
+            let swept = try await machine.sweep(number)
+            if swept.places.isEmpty { continue }
+            // What a person said ended with the pull, also when something is in that port again, or will be before the
+            // next look at what is there.
+            let ports = Set(swept.places.map(\.hostPort))
+            let staying = Set(swept.devices.filter { !ports.contains($0.port) }.map(\.id))
+            for id in arbiter.present where id.bus == .usb && !staying.contains(id) { unplugged(id) }
+            for place in swept.places {
                 tell("pulled", nil, domain.name, "the device at \(place.hostPort) is gone")
             }
         }
+        machine.freeStrays(
+            Set(try reports.compactMap(\.id).flatMap { try xen.usb(of: $0) }.map(\.hostPort)))
         let state = try await machine.state(holders: false)
         follow(state, reports)
         let engine = try engine(state.inventory)
@@ -37,10 +42,7 @@ extension DeviceManager {
     /// Tells the arbiter what is there and what runs. A domain that is being made is not among them: `join` sees to it.
     private func follow(_ state: MachineState, _ reports: [DomainReport]) {
         let present = Set(state.inventory.devices.map(\.id) + state.domains.flatMap { $0.pci + $0.usb })
-        for id in arbiter.present.subtracting(present) {
-            arbiter.apply(.unplugged(id))
-            refused = refused.filter { $0.device != id }
-        }
+        for id in arbiter.present.subtracting(present) { unplugged(id) }
         for id in present.subtracting(arbiter.present) { arbiter.apply(.plugged(id)) }
         let running = Set(reports.filter { $0.id != nil && ["running", "paused"].contains($0.state) }.map(\.name))
         for name in arbiter.running.subtracting(running) { ended(name) }
@@ -58,6 +60,11 @@ extension DeviceManager {
                 arbiter.apply(.attached(id, domain: domain.name, once: true))
             }
         }
+    }
+
+    private func unplugged(_ id: DeviceID) {
+        arbiter.apply(.unplugged(id))
+        refused = refused.filter { $0.device != id }
     }
 
     private func ended(_ name: String) {

@@ -2,16 +2,29 @@
 
 public import DeviceFacts
 public import LapwingCore
+import USBChannel
 public import XenControl
 
-/// A USB device in a domain, as Xen's tools and the domain's device model have it.
+/// A USB device in a domain, as it is written down in the XenStore.
 public struct HeldUSB: Sendable, Hashable, Codable {
-    /// The emulated controller's number.
-    public var controller: Int
-    /// The port of the emulated controller, from 1.
-    public var port: Int
-    /// The port in dom0 that Xen's tools wrote down, such as `1-1.4`.
+    /// Where it is in the domain.
+    public enum Place: Sendable, Hashable, Codable {
+        /// A port, from 1, of a controller that the domain's device model emulates; Xen's tools wrote it down.
+        case emulated(controller: Int, port: Int)
+        /// A slot of a domain that has no such controller; its transfers are carried by `lapwing-usb`.
+        case carried(slot: Int)
+    }
+
+    /// Where it is in the domain.
+    public var place: Place
+    /// The port in dom0, such as `1-1.4`.
     public var hostPort: String
+
+    /// True for one that `lapwing-usb` carries.
+    public var isCarried: Bool {
+        if case .carried = place { return true }
+        return false
+    }
 }
 
 /// What domains hold, and the tools that change it. Looking believes only what dom0 alone can write, and the device
@@ -19,7 +32,7 @@ public struct HeldUSB: Sendable, Hashable, Codable {
 public protocol XenDevices: Sendable {
     /// The PCI functions a domain holds, from its back end.
     func functions(of domain: Int) throws -> [PCIAddress]
-    /// The USB ports of a domain that Xen's tools have in use.
+    /// The USB devices that are written down for a domain.
     func usb(of domain: Int) throws -> [HeldUSB]
     /// The addresses of the USB devices the domain's device model has open.
     func modelled(in domain: Int) async throws -> Set<USBAddress>
@@ -35,7 +48,9 @@ public protocol XenDevices: Sendable {
     func detach(_ function: PCIAddress, from domain: Int) async throws
     /// `xl usbdev-attach`.
     func attach(_ device: USBAddress, to domain: Int) async throws
-    /// `xl usbdev-detach`.
+    /// Offers the USB device in a port of dom0 to a domain that has no device model, in a slot, and carries its transfers.
+    func offer(_ port: String, to domain: Int, slot: Int) async throws
+    /// `xl usbdev-detach`, or the end of an offer.
     func detach(_ device: HeldUSB, from domain: Int) async throws
     /// Clears away what is left of a USB device that was pulled: Xen's tools can neither take it back nor attach another
     /// one while its port is written down.
@@ -80,7 +95,8 @@ public struct XLDevices: XenDevices {
         return found
     }
 
-    /// From `/libxl/DOMAIN/device/vusb/CONTROLLER/port/PORT`, which holds the name of dom0's port or nothing.
+    /// From `/libxl/DOMAIN/device/vusb/CONTROLLER/port/PORT`, which holds the name of dom0's port or nothing, and from the
+    /// domain's slots.
     public func usb(of domain: Int) throws -> [HeldUSB] {
         let base = "/libxl/\(domain)/device/vusb"
         var found: [HeldUSB] = []
@@ -88,7 +104,12 @@ public struct XLDevices: XenDevices {
             let ports = "\(base)/\(controller)/port"
             for port in try store.names(ports).compactMap({ Int($0) }).sorted() {
                 guard let name = try store.read("\(ports)/\(port)"), !name.isEmpty else { continue }
-                found.append(HeldUSB(controller: controller, port: port, hostPort: name))
+                found.append(HeldUSB(place: .emulated(controller: controller, port: port), hostPort: name))
+            }
+        }
+        for number in try store.names(Slot.directory(domain)).compactMap({ Int($0) }).sorted() {
+            if let port = try store.read(Slot(domain: domain, number: number).path(.port)) {
+                found.append(HeldUSB(place: .carried(slot: number), hostPort: port))
             }
         }
         return found
@@ -152,15 +173,47 @@ public struct XLDevices: XenDevices {
         try await change(words, "The domain did not get the device.")
     }
 
-    /// Runs `xl usbdev-detach`.
-    public func detach(_ device: HeldUSB, from domain: Int) async throws {
-        let words = ["usbdev-detach", "\(domain)", "\(device.controller)", "\(device.port)"]
-        try await change(words, "The domain did not give the device back.")
+    /// Starts the unit `lapwing-usb@`, which tells when the domain can take the device.
+    public func offer(_ port: String, to domain: Int, slot: Int) async throws {
+        let unit = Lease(port: port, slot: Slot(domain: domain, number: slot)).unit
+        let result = try await runner.run(systemctl(["start", unit]))
+        if result.succeeded { return }
+        let status = try? await runner.run(systemctl(["show", "--property=StatusText", "--value", unit]))
+        // It would be tried again.
+        for verb in ["stop", "reset-failed"] { _ = try? await runner.run(systemctl([verb, unit])) }
+        let said = status?.text.split(whereSeparator: \.isNewline).first ?? ""
+        throw LapwingError(
+            "xen.usb-offer", exit: .unavailable, "The device could not be offered to the domain.", subject: port,
+            cause: SafeText.printable(String(said.isEmpty ? "systemd did not start it" : said)),
+            hint: "\"journalctl --unit=\(unit)\" says more.")
     }
 
-    /// Writes the port as free.
+    /// Runs `xl usbdev-detach`, or ends the unit that carries the device, which gives it back to dom0's driver.
+    public func detach(_ device: HeldUSB, from domain: Int) async throws {
+        switch device.place {
+        case .emulated(let controller, let port):
+            let words = ["usbdev-detach", "\(domain)", "\(controller)", "\(port)"]
+            try await change(words, "The domain did not give the device back.")
+        case .carried: try await forget(device, in: domain)
+        }
+    }
+
+    /// Writes the port as free; of a device that is carried, the unit ends and the slot goes.
     public func forget(_ device: HeldUSB, in domain: Int) async throws {
-        try store.write("/libxl/\(domain)/device/vusb/\(device.controller)/port/\(device.port)", "")
+        switch device.place {
+        case .emulated(let controller, let port):
+            try store.write("/libxl/\(domain)/device/vusb/\(controller)/port/\(port)", "")
+        case .carried(let number):
+            let slot = Slot(domain: domain, number: number)
+            // What somebody else wrote there is no unit's name.
+            if let lease = Lease("\(device.hostPort):\(domain):\(number)") {
+                try await runner.require(
+                    systemctl(["stop", lease.unit]), "What carries the device's transfers did not end.")
+                // One that was killed stays on the list of what failed; most were not.
+                _ = try? await runner.run(systemctl(["reset-failed", lease.unit]))
+            }
+            try store.remove(slot.path)
+        }
     }
 
     /// Runs QEMU's `device_del`.
@@ -175,6 +228,10 @@ public struct XLDevices: XenDevices {
         if try store.read(path) == value { return false }
         try store.write(path, value)
         return true
+    }
+
+    private func systemctl(_ arguments: [String]) -> Command {
+        Command("systemctl", arguments, environment: ["LC_ALL": "C"], timeLimit: Self.changeLimit)
     }
 
     private func xl(_ arguments: [String], _ limit: Duration) -> Command {

@@ -114,10 +114,12 @@ public struct CheckRunner: Sendable {
         var report = CheckReport(image: image.path.string, accelerator: accelerator, results: [])
         for group in groups {
             try Task.checkCancellation()
-            var outcome = try await run(group)
+            var outcome = try await run(group, mayRunAgain: accelerator == .tcg)
             if SecondRun.isDue(outcome, console: console(group), accelerator) {
                 context.progress.note("\(group.name): \(SecondRun.reason); the group runs once more")
-                outcome = try await run(group)
+                let logs = results.appending(group.name)
+                try Files.rename(logs.appending("console.log"), to: logs.appending("console-before.log"))
+                outcome = try await run(group, mayRunAgain: false)
                 outcome[0].notes["run again"] = SecondRun.reason
             }
             report.results += outcome
@@ -133,7 +135,8 @@ public struct CheckRunner: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {
+    /// Runs a group; one that may run again is given up at a triple fault.
+    private func run(_ group: ScenarioGroup, mayRunAgain: Bool) async throws -> [CheckResult] {
         let logs = results.appending(group.name)
         try Files.makeDirectory(logs)
         for name in ["console.log", "qemu.log", "tpm.log"] { try Files.remove(logs.appending(name)) }
@@ -158,7 +161,8 @@ public struct CheckRunner: Sendable {
         }
         let results: [CheckResult]
         do {
-            results = try await boot(group, image: image, disk: disk, logs: logs, work: work, tpm: tpm?.socket)
+            results = try await boot(
+                group, image: image, disk: disk, logs: logs, work: work, tpm: tpm?.socket, mayRunAgain: mayRunAgain)
         } catch {
             await tpm?.stop()
             throw error
@@ -196,7 +200,7 @@ public struct CheckRunner: Sendable {
 
     private func boot(
         _ group: ScenarioGroup, image: CheckedImage, disk: FilePath, logs: FilePath, work: WorkDirectory,
-        tpm: FilePath?
+        tpm: FilePath?, mayRunAgain: Bool
     ) async throws -> [CheckResult] {
         let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
         let running = try await RunningMachine.start(
@@ -204,15 +208,18 @@ public struct CheckRunner: Sendable {
         defer { for drive in machine.drives { try? Files.remove(drive.file) } }
         let guest = Guest(image: image, machine: running, logs: logs)
         var results = [
-            await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in
+            await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5), mayRunAgain: false) { guest in
                 try await Self.start(group, guest)
             }
         ]
         for scenario in group.scenarios {
-            if results[0].outcome == .failed {
+            let isOver = mayRunAgain && SecondRun.isDue(results, console: running.console, accelerator)
+            if results[0].outcome == .failed || isOver {
                 results.append(CheckResult(group: group.name, name: scenario.name, outcome: .skipped, seconds: 0))
             } else {
-                results.append(await attempt(group, scenario.name, guest, limit: scenario.limit, scenario.body))
+                results.append(
+                    await attempt(
+                        group, scenario.name, guest, limit: scenario.limit, mayRunAgain: mayRunAgain, scenario.body))
             }
         }
         await running.stop()
@@ -236,7 +243,7 @@ public struct CheckRunner: Sendable {
     }
 
     private func attempt(
-        _ group: ScenarioGroup, _ name: String, _ guest: Guest, limit: Duration,
+        _ group: ScenarioGroup, _ name: String, _ guest: Guest, limit: Duration, mayRunAgain: Bool,
         _ body: @escaping @Sendable (Guest) async throws -> Void
     ) async -> CheckResult {
         let clock = ContinuousClock()
@@ -244,7 +251,13 @@ public struct CheckRunner: Sendable {
         let full = "\(group.name)/\(name)"
         var message: String?
         do {
-            try await within(limit, full) { try await body(guest) }
+            try await within(limit, full) {
+                if mayRunAgain {
+                    try await SecondRun.watching(console: { guest.console }) { try await body(guest) }
+                } else {
+                    try await body(guest)
+                }
+            }
         } catch {
             message =
                 "\(error)\n  console, last lines:\n         \(guest.machine.consoleTail())\n  logs: "
@@ -252,6 +265,10 @@ public struct CheckRunner: Sendable {
         }
         let seconds = (clock.now - start).seconds
         context.progress.note("\(message == nil ? "ok    " : "FAILED") \(full) (\(Facts.seconds(seconds)))")
+        // At once: the report comes at the end, when the log may be cut or the machine gone.
+        if let message {
+            context.progress.note("         " + message.split(separator: "\n").prefix(40).joined(separator: "\n"))
+        }
         return CheckResult(
             group: group.name, name: name, outcome: message == nil ? .passed : .failed, seconds: seconds,
             message: message, notes: await guest.notes.take())

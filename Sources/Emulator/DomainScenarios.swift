@@ -5,12 +5,15 @@ import LapwingCore
 /// Domains from definition to removal, made by the daemon on real Xen. What a guest is, it says itself, on its console.
 enum DomainScenarios {
     /// One boot; what starts with the machine is seen in `passthrough.devices`. The state is plain: nothing here is about
-    /// its encryption.
+    /// its encryption. Xen is told to use credit2, for the person who chooses that; all other groups have the image's
+    /// own scheduler.
     static let group = ScenarioGroup(
-        "domain.life", "the raw image with domains of its own", kind: .disk, attachment: .nvme, stateUnlock: "none",
+        "domain.life", "the raw image with domains of its own, under Xen's credit2", kind: .disk, attachment: .nvme,
+        boot: BootChange(xenOptions: ["sched=credit2"]), stateUnlock: "none", scheduler: "credit2",
         change: { $0.memory = ByteSize(bytes: 4 << 30) },
         scenarios: [
-            BootScenarios.units, definition, life, twoClients, reboot, crash, killed, hvm, removal,
+            BootScenarios.units, BootScenarios.hypervisor, ComparisonScenario.handOver, definition, life, twoClients,
+            reboot, crash, killed, hvm, removal,
         ])
 
     static let directory = "/var/lib/lapwing/images"
@@ -209,7 +212,7 @@ enum DomainScenarios {
 extension Guest {
     /// Puts the kernel and the initrd of witnesses where definitions name them, on the state partition, with drivers that
     /// the kernel of dom0 has as modules.
-    func prepareWitness(drivers: [String] = []) async throws {
+    func prepareWitness(drivers: [String] = [], programs: [String] = []) async throws {
         let directory = DomainScenarios.directory
         try await expect("mkdir", "-p", directory, "/run/lapwing-test/root")
         let agent = "/run/lapwing-test/lapwing-agent"
@@ -226,7 +229,7 @@ extension Guest {
             """)
         guard !drivers.isEmpty else { return }
         let modules = "/run/lapwing-test/modules.cpio"
-        try await expect("sh", "-ec", WitnessGuest.moduleScript(drivers, archive: modules))
+        try await expect("sh", "-ec", WitnessGuest.moduleScript(drivers, programs: programs, archive: modules))
         try await expect("sh", "-ec", "cat \(modules) >>\(directory)/witness.cpio")
     }
 

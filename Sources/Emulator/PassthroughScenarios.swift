@@ -13,7 +13,8 @@ enum PassthroughScenarios {
         boot: BootChange(
             kernelOptions: ["systemd.default_device_timeout_sec=900"], xenOptions: ["iommu=no-sharept"]),
         stateUnlock: "none", change: PassthroughMachine.change,
-        scenarios: [BootScenarios.units, preparation] + PassthroughUSBScenarios.all + PassthroughPCIScenarios.all
+        scenarios: [BootScenarios.units, preparation] + PassthroughUSBScenarios.all
+            + [CarriedUSBScenarios.stick] + PassthroughPCIScenarios.all
             + RollbackScenarios.all + [PassthroughPCIScenarios.reboot])
 
     /// The domain that gets devices.
@@ -22,6 +23,7 @@ enum PassthroughScenarios {
     /// What allows it. No rule names an input device, so those stay.
     private static let rules = """
         allow usb to \(domain) persistent
+        allow usb to \(CarriedUSBScenarios.domain) persistent
         allow pci to \(domain) persistent
 
         """
@@ -29,7 +31,8 @@ enum PassthroughScenarios {
     private static let preparation = Scenario(
         "prepare", "a guest with drivers for all that is to come starts and sees none of it", limit: .seconds(900)
     ) { guest in
-        try await guest.prepareWitness(drivers: WitnessGuest.drivers)
+        try await guest.prepareWitness(
+            drivers: WitnessGuest.drivers + CarriedUSBScenarios.drivers, programs: ["/usr/bin/lapwing-usb"])
         let definition = """
             domains:
               \(domain):
@@ -65,18 +68,22 @@ enum PassthroughScenarios {
 }
 
 extension Guest {
-    /// A verb on a device for the one domain, which must work.
+    /// A verb on a device for a domain, which must work.
     @discardableResult
-    func device(_ verb: String, _ device: String, _ more: String...) async throws -> String {
-        let outcome = try await tryDevice(verb, device, more)
+    func device(
+        _ verb: String, _ device: String, _ more: String..., domain: String = PassthroughScenarios.domain
+    ) async throws -> String {
+        let outcome = try await tryDevice(verb, device, more, domain: domain)
         try require(
             outcome.succeeded, "lapwingctl device \(verb) \(device) must work.", seen: outcome.errorText + outcome.text)
         return outcome.text.trimmed
     }
 
-    /// A verb on a device for the one domain, which may fail.
-    func tryDevice(_ verb: String, _ device: String, _ more: [String] = []) async throws -> AgentClient.Outcome {
-        let domain = verb == "attach" || verb == "assign" ? [PassthroughScenarios.domain] : []
+    /// A verb on a device for a domain, which may fail.
+    func tryDevice(
+        _ verb: String, _ device: String, _ more: [String] = [], domain: String = PassthroughScenarios.domain
+    ) async throws -> AgentClient.Outcome {
+        let domain = verb == "attach" || verb == "assign" ? [domain] : []
         return try await exec(["lapwingctl", "device", verb] + more + [device] + domain, timeout: .seconds(400))
     }
 
@@ -90,9 +97,12 @@ extension Guest {
     }
 
     /// Waits until no answer of the guest has the words in it any more.
-    func waitGone(_ words: String, in question: String, within limit: Duration = .seconds(120)) async throws {
+    func waitGone(
+        _ words: String, in question: String, within limit: Duration = .seconds(120),
+        domain: String = PassthroughScenarios.domain
+    ) async throws {
         try await wait(for: "the end of \(words) in the guest", within: limit) {
-            try await !ask(PassthroughScenarios.domain, question).contains { $0.contains(words) }
+            try await !ask(domain, question).contains { $0.contains(words) }
         }
     }
 
@@ -141,8 +151,9 @@ extension Guest {
     }
 
     /// Lets the guest write to a disk and read it again; returns the sum all agree on.
-    func writeAndRead(_ name: String, drive: String, mebibytes: Int, seed: Int) async throws -> String {
-        let domain = PassthroughScenarios.domain
+    func writeAndRead(
+        _ name: String, drive: String, mebibytes: Int, seed: Int, domain: String = PassthroughScenarios.domain
+    ) async throws -> String {
         let written = try await ask(domain, "fill \(name) \(mebibytes) \(seed)", within: .seconds(400))
         let read = try await ask(domain, "read \(name) \(mebibytes)", within: .seconds(400))
         let behind = "sum=" + (try sum(ofDrive: drive, mebibytes: mebibytes))

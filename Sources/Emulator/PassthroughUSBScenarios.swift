@@ -8,9 +8,9 @@ enum PassthroughUSBScenarios {
 
     private static let domain = PassthroughScenarios.domain
     /// As QEMU calls its sticks.
-    private static let identity = "46f4:0001"
+    static let identity = "46f4:0001"
 
-    private static func stickDevice(_ id: String, port: Int) -> Device {
+    static func stickDevice(_ id: String, port: Int) -> Device {
         Device(
             "usb-storage",
             [

@@ -108,8 +108,8 @@ public struct ScenarioGroup: Sendable {
 
     /// True when the group's copy can be made of the image.
     func suits(_ image: CheckedImage) -> Bool {
-        // Our scheduler is in images that have it, and only there something to be compared with it.
-        if scheduler != nil && image.expected.scheduler != "lapwing" { return false }
+        // Our scheduler is in images that have it; every Xen has credit2.
+        if scheduler == "lapwing" && image.expected.scheduler != "lapwing" { return false }
         if boot.debugHypervisor && !image.hasDebugHypervisor { return false }
         return switch damage {
         case .none: true
@@ -149,14 +149,21 @@ extension SafeText {
 func within<T: Sendable>(
     _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
+    if let value = try await race(body, against: { try await Task.sleep(for: limit) }) { return value }
+    throw LapwingError("check.time-limit", "\(what) took more than \(limit.components.seconds) s.")
+}
+
+/// What the body gives, or nil when the other one ends first; who is not done then is cancelled.
+func race<T: Sendable>(
+    _ body: @escaping @Sendable () async throws -> T, against other: @escaping @Sendable () async throws -> Void
+) async throws -> T? {
     try await withThrowingTaskGroup(of: T?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await Task.sleep(for: limit)
+            try await other()
             return nil
         }
         defer { group.cancelAll() }
-        if let first = try await group.next(), let value = first { return value }
-        throw LapwingError("check.time-limit", "\(what) took more than \(limit.components.seconds) s.")
+        return try await group.next() ?? nil
     }
 }

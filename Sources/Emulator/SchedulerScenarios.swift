@@ -4,13 +4,7 @@ import LapwingCore
 
 /// Our scheduler with a fixed mix of small guests, beside credit2; then in a Xen with assertions, worked hard.
 enum SchedulerScenarios {
-    static let groups = [credit2, lapwing, debug]
-
-    /// Xen's own scheduler for the person who chooses it.
-    private static let credit2 = ScenarioGroup(
-        "sched.credit2", "the raw image with Xen's credit2", kind: .disk, attachment: .nvme,
-        boot: BootChange(xenOptions: ["sched=credit2"]), stateUnlock: "none", scheduler: "credit2",
-        scenarios: [BootScenarios.units, BootScenarios.hypervisor, ComparisonScenario.handOver])
+    static let groups = [lapwing, debug]
 
     /// Our scheduler, and the tools that know nothing of it.
     private static let lapwing = ScenarioGroup(

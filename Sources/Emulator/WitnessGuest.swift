@@ -12,7 +12,8 @@ enum WitnessGuest {
     /// A shell script for dom0 that writes a cpio archive ("newc") with the drivers and all they need below `modules`, in
     /// the order they can be loaded, as `modprobe` finds it in `modules.dep`. The archive stands behind the one with the
     /// agent; the kernel unpacks both. Modules stay compressed: the kernel that loads them decompresses them itself.
-    static func moduleScript(_ drivers: [String], archive: String) -> String {
+    /// Programs of dom0 go along, below `programs`.
+    static func moduleScript(_ drivers: [String], programs: [String] = [], archive: String) -> String {
         """
         exec 3>\(archive)
         entry() { # NAME MODE SIZE
@@ -33,6 +34,13 @@ enum WitnessGuest {
             cat "$file" >&3
             pad "$size"
           done
+        done
+        entry programs $((0040755)) 0
+        for file in \(programs.joined(separator: " ")); do
+          size=$(stat --dereference --format=%s "$file")
+          entry "programs/${file##*/}" $((0100755)) "$size"
+          cat "$file" >&3
+          pad "$size"
         done
         entry 'TRAILER!!!' 0 0
         [ "$number" -gt 100 ]

@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import XenChannel
 
 /// What a witness answers when it is asked: `ask ID WORD …` on its console gives lines `answer ID …` and then one,
 /// `done ID ok` or `done ID failed: …` (docs/agent-protocol.md).
@@ -29,7 +30,12 @@ enum Answers {
         case "modules": return .success(Modules.failures)
         case "store":
             guard words.count == 2 else { break }
-            return Store.value(words[1]).map { [$0] }
+            do {
+                let value = try StorePort().read(words[1])
+                return value.map { .success([$0]) } ?? .failure(Failure("no such entry"))
+            } catch {
+                return .failure(Failure("\(error)"))
+            }
         case "fill":
             guard words.count == 4, let device = device(words[1]), let size = size(words[2]),
                 let seed = UInt64(words[3])

@@ -26,6 +26,7 @@ public enum Witness {
         mkdir("/sys", 0o555)
         mount("sys", "/sys", "sysfs", 0, nil)
         Modules.load()
+        start("/programs/lapwing-usb", ["take"])
         let boot = word(Files.text("/proc/sys/kernel/random/boot_id"), 0)
         var pending: [UInt8] = []
         while true {
@@ -63,6 +64,15 @@ public enum Witness {
         }
         let up = word(Files.text("/proc/uptime"), 0)
         return "witness boot=\(boot) up=\(up) memory=\(memory) cpus=\(cpus) disks=\(disks.joined(separator: ","))\n"
+    }
+
+    /// Starts a program that the guest brings along, if it does.
+    private static func start(_ program: String, _ arguments: [String]) {
+        guard access(program, X_OK) == 0 else { return }
+        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        var process: pid_t = 0
+        _ = posix_spawn(&process, program, nil, nil, &words, environ)
+        for word in words { free(word) }
     }
 
     private static func act(_ command: String) {

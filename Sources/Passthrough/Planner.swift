@@ -35,7 +35,8 @@ public struct Planner: Sendable {
         if let device = state.usbDevice(request.device) {
             check.usb(device, domain)
             if domain.running, !domain.holds(device.id) {
-                steps.append(.init(.attachUSB(device.id, domain: domain.name)))
+                let why = domain.kind == .hvm ? nil : "in the domain, \"lapwing-usb take\" takes it"
+                steps.append(.init(.attachUSB(device.id, domain: domain.name), why: why))
             }
         } else if let function = state.function(request.device) {
             let unit = state.unit(of: function)

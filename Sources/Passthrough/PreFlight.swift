@@ -83,11 +83,6 @@ struct PreFlight {
     /// A USB device and the domain that is to get it.
     mutating func usb(_ device: USBDevice, _ domain: DomainState) {
         if device.isRootHub || device.isHub { protect(device.id, [.hub]) }
-        if domain.kind != .hvm {
-            refuse(
-                "kind", "Only a domain of type hvm can take single USB devices.", domain.name,
-                cause: "it is \(domain.kind.rawValue)", hint: "Assign the whole controller, or change the type.")
-        }
         free(device.id, for: domain)
     }
 

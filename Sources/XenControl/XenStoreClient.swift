@@ -3,6 +3,7 @@
 import CLinux
 import LapwingCore
 public import SystemPackage
+import XenChannel
 
 /// Reads and writes single entries of the XenStore over xenstored's socket. One connection per question: the daemon asks
 /// seldom, and a connection that is not open cannot go wrong in between.
@@ -33,6 +34,9 @@ public struct XenStoreClient: Sendable {
         }
     }
 
+    /// Removes an entry and all below it; nothing there is fine.
+    public func remove(_ path: String) throws { _ = try ask(.remove, path) }
+
     private static func text(_ payload: [UInt8]) -> String {
         SafeText.printable(String(decoding: payload, as: UTF8.self))
     }
@@ -49,7 +53,7 @@ public struct XenStoreClient: Sendable {
             var buffer: [UInt8] = []
             var chunk = [UInt8](repeating: 0, count: 4096 + XenStoreWire.headerSize)
             while true {
-                while let message = try XenStoreWire.next(&buffer) {
+                while let message = try next(&buffer) {
                     guard message.request == 1 else { continue }
                     if message.kind == XenStoreWire.Kind.error.rawValue { return nil }
                     if message.kind == kind.rawValue { return message.payload }
@@ -58,6 +62,14 @@ public struct XenStoreClient: Sendable {
                 guard got > 0 else { throw unavailable("it does not answer") }
                 buffer += chunk[..<got]
             }
+        }
+    }
+
+    private func next(_ buffer: inout [UInt8]) throws -> XenStoreWire.Message? {
+        do {
+            return try XenStoreWire.next(&buffer)
+        } catch {
+            throw unavailable(error.description)
         }
     }
 

@@ -64,6 +64,17 @@ final class FakeMachine: Sendable {
         try usb(port, stick, number: number)
     }
 
+    /// Gives a device to the kernel's part of USB/IP.
+    func bind(_ port: String) throws {
+        try link("sys/bus/usb/devices/\(port)/driver", "../../../../../bus/usb/drivers/usbip-host")
+        for name in ["unbind", "rebind"] { try put("sys/bus/usb/drivers/usbip-host/" + name, []) }
+    }
+
+    /// What was written to a file.
+    func text(_ path: String) -> String {
+        String(decoding: (try? Files.read(root.pushing(FilePath(path)))) ?? [], as: UTF8.self)
+    }
+
     /// Pulls it out.
     func pull(_ port: String) throws {
         try Files.remove(root.appending("sys/bus/usb/devices/\(port)"))
@@ -98,6 +109,12 @@ final class RecordingDevices: XenDevices {
         var boasts = false
         /// Nothing is in Xen's quarantine, so that its tools let nothing go.
         var noQuarantine = false
+        /// Domains that have no device model.
+        var bare: Set<String> = []
+        /// What is done to a device in a port when it is offered to one of those.
+        var bind: @Sendable (String) throws -> Void = { _ in }
+        /// What happens in the machine while a pulled device is cleared away.
+        var meanwhile: @Sendable () throws -> Void = {}
         /// What domains were told.
         var told: [String: String] = [:]
     }
@@ -114,7 +131,9 @@ final class RecordingDevices: XenDevices {
             state.domains.map { name, number in
                 DomainReport(
                     name: name, state: number > 0 ? "running" : "stopped", id: number > 0 ? number : nil,
-                    settings: DomainSettings(type: .hvm, memory: ByteSize(bytes: 512 << 20), vcpus: 1), restarts: 0,
+                    settings: DomainSettings(
+                        type: state.bare.contains(name) ? .pvh : .hvm, memory: ByteSize(bytes: 512 << 20), vcpus: 1),
+                    restarts: 0,
                     images: [:])
             }
         }
@@ -146,9 +165,17 @@ final class RecordingDevices: XenDevices {
                 return
             }
             let next = (state.usb[domain] ?? []).count + 1
-            state.usb[domain, default: []].append(HeldUSB(controller: 0, port: next, hostPort: port))
+            state.usb[domain, default: []].append(HeldUSB(place: .emulated(controller: 0, port: next), hostPort: port))
             state.open[domain, default: []].insert(device)
         }
+    }
+    func offer(_ port: String, to domain: Int, slot: Int) async throws {
+        let bind = state.withLock { state in
+            state.calls.append("offer \(port) \(domain) \(slot)")
+            state.usb[domain, default: []].append(HeldUSB(place: .carried(slot: slot), hostPort: port))
+            return state.bind
+        }
+        try bind(port)
     }
     func detach(_ device: HeldUSB, from domain: Int) async throws {
         let known = ports.withLock { $0 }
@@ -159,10 +186,12 @@ final class RecordingDevices: XenDevices {
         }
     }
     func forget(_ device: HeldUSB, in domain: Int) async throws {
-        state.withLock { state in
+        let meanwhile = state.withLock { state in
             state.calls.append("forget \(device.hostPort) \(domain)")
             state.usb[domain]?.removeAll { $0 == device }
+            return state.meanwhile
         }
+        try meanwhile()
     }
     func tell(_ domain: Int, _ name: String, _ value: String) throws -> Bool {
         state.withLock { $0.told.updateValue(value, forKey: "\(domain) \(name)") != value }

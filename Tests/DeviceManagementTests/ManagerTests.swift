@@ -124,6 +124,66 @@ import Testing
         #expect(bench.xen.calls == ["reclaim 0000:00:19.0"])
     }
 
+    @Test func `a domain without a device model is offered a stick, and what is pulled out of it is cleared away`()
+        async throws
+    {
+        let bench = try Bench(rules: Self.allow.replacing("work", with: "light"), domains: ["light": 4])
+        let machine = bench.machine
+        bench.xen.state.withLock {
+            $0.bare = ["light"]
+            $0.bind = { try machine.bind($0) }
+        }
+        for port in ["1-1", "1-2"] {
+            _ = try await bench.manager.request(DeviceRequest(.attach, port, domain: "light"), user: 0)
+        }
+        #expect(bench.xen.calls == ["offer 1-1 4 0", "offer 1-2 4 1"])
+        #expect(try await bench.manager.owners().map(\.device.rawValue) == [Self.first, Self.second])
+        try bench.machine.pull("1-1")
+        await bench.manager.look()
+        #expect(bench.xen.calls.last == "forget 1-1 4" && bench.events.names.contains("device.pulled"))
+        // The slot is free again, and a device that nobody serves any more has no owner.
+        try bench.machine.plug("1-1", number: 9)
+        _ = try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "light"), user: 0)
+        #expect(bench.xen.calls.last == "offer 1-1 4 0")
+        _ = try await bench.manager.request(DeviceRequest(.detach, "1-2"), user: 0)
+        #expect(bench.xen.calls.last == "detach 1-2 4")
+    }
+
+    @Test func `a stick plugged in again while its pull is cleared away is not given again`() async throws {
+        let bench = try Bench(rules: Self.allow)
+        let machine = bench.machine
+        _ = try await bench.manager.request(DeviceRequest(.attach, "1-1", domain: "work"), user: 0)
+        bench.xen.know(USBAddress(bus: 1, device: 9), "1-1")
+        bench.xen.state.withLock { $0.meanwhile = { try machine.plug("1-1", number: 9) } }
+        try bench.machine.pull("1-1")
+        await bench.manager.look()
+        #expect(bench.xen.calls == ["attach 1:5 1", "drop 1:5 1", "forget 1-1 1"])
+        #expect(try await bench.manager.owners().isEmpty)
+    }
+
+    @Test func `what USB over IP has and no domain uses goes back to its driver`() async throws {
+        let bench = try Bench()
+        try bench.machine.bind("1-2")
+        await bench.manager.look()
+        #expect(bench.machine.text("sys/bus/usb/drivers/usbip-host/unbind") == "1-2")
+        #expect(bench.machine.text("sys/bus/usb/drivers/usbip-host/rebind") == "1-2")
+    }
+
+    @Test func `a domain has no more slots than its controller has ports`() async throws {
+        let bench = try Bench(rules: Self.allow.replacing("work", with: "light"), domains: ["light": 4])
+        bench.xen.state.withLock { state in
+            state.bare = ["light"]
+            state.usb[4] = (0..<8).map { HeldUSB(place: .carried(slot: $0), hostPort: "1-1") }
+            state.bind = { _ in }
+        }
+        let machine = bench.machine
+        try machine.bind("1-1")
+        let error = await #expect(throws: LapwingError.self) {
+            try await bench.manager.request(DeviceRequest(.attach, "1-2", domain: "light"), user: 0)
+        }
+        #expect(error?.cause?.contains("8") == true)
+    }
+
     @Test func `what a message of the kernel led to says how long it took of our own time`() async throws {
         let bench = try Bench(rules: "assign usb class=storage to work\n")
         let clock = ToolClock()

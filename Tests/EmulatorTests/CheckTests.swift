@@ -40,14 +40,17 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(try runner(.disk, slots: 2).selected([]).map(\.name) == all)
     }
 
-    @Test func `credit2 is recorded before our scheduler is compared with it`() throws {
+    @Test func `a group for our scheduler runs only where the image has it, one for credit2 everywhere`() throws {
         var image = try image(.disk, slots: 1)
+        func names(_ image: CheckedImage) throws -> [String] {
+            let runner = CheckRunner(
+                image: image, tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results",
+                accelerator: .tcg, context: .trapping)
+            return try runner.selected([]).map(\.name)
+        }
+        #expect(try names(image).contains("domain.life") && !names(image).contains("sched.lapwing"))
         image.expected.scheduler = "lapwing"
-        let runner = CheckRunner(
-            image: image, tools: EmulatorTools(root: "/tools") { command, _, _ in command }, results: "/results",
-            accelerator: .tcg, context: .trapping)
-        let names = try runner.selected(["sched.lapwing", "sched.credit2"]).map(\.name)
-        #expect(names == ["sched.credit2", "sched.lapwing"])
+        #expect(try names(image).contains("domain.life") && names(image).contains("sched.lapwing"))
     }
 
     @Test func `a group that needs assertions runs only where such a hypervisor is`() throws {
@@ -189,5 +192,19 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(!SecondRun.isDue([passed], console: console, .tcg))
         #expect(!SecondRun.isDue([passed, failed], console: "(XEN) d3 crashed", .tcg))
         #expect(!SecondRun.isDue([], console: console, .tcg))
+    }
+
+    @Test func `a scenario is given up when Xen tells of a triple fault, and only then`() async throws {
+        let value = try await SecondRun.watching(console: { "all is well" }, every: .milliseconds(5)) {
+            try await Task.sleep(for: .milliseconds(50))
+            return 7
+        }
+        #expect(value == 7)
+        let clock = ContinuousClock()
+        let begin = clock.now
+        await #expect(throws: LapwingError.self) {
+            try await SecondRun.watching(console: { SecondRun.tripleFault }) { try await Task.sleep(for: .seconds(60)) }
+        }
+        #expect(clock.now - begin < .seconds(30))
     }
 }

@@ -36,7 +36,9 @@ import Testing
             Array(modprobe.utf8), to: work.path.appending("modprobe"), permissions: [.ownerReadWriteExecute])
         let contents = ["base": "b", "first": "four", "second": "six..."]
         for (name, text) in contents { try Files.write(Array(text.utf8), to: work.path.appending("\(name).ko.xz")) }
-        let script = WitnessGuest.moduleScript(["first", "second"], archive: "\(directory)/out.cpio")
+        try Files.write(Array("tool".utf8), to: work.path.appending("taker"))
+        let script = WitnessGuest.moduleScript(
+            ["first", "second"], programs: ["\(directory)/taker"], archive: "\(directory)/out.cpio")
         let runner = SubprocessRunner()
         try await runner.require(Command("sh", ["-ec", "PATH=\(directory):$PATH\n" + script]))
         let archive = try Files.read(work.path.appending("out.cpio"))
@@ -44,9 +46,10 @@ import Testing
         #expect(
             entries.map(\.name) == [
                 "modules", "modules/101-base.ko.xz", "modules/102-first.ko.xz", "modules/103-second.ko.xz",
-                "TRAILER!!!",
+                "programs", "programs/taker", "TRAILER!!!",
             ])
-        #expect(entries.map(\.text) == ["", "b", "four", "six...", ""])
+        #expect(entries.map(\.text) == ["", "b", "four", "six...", "", "tool", ""])
+        #expect(entries[5].mode == "000081ED")
         #expect(entries[0].mode == "000041ED" && entries[1].mode == "000081A4")
     }
 

@@ -32,7 +32,7 @@ import Testing
 
     /// The targets of the manifest that are neither tests nor helpers of tests.
     private static func targets() throws -> Set<String> {
-        let words = ["module(", "program(", ".executableTarget(", ".systemLibrary(", ".target("]
+        let words = ["module(", "program(", "Program(", ".executableTarget(", ".systemLibrary(", ".target("]
         let text = try Files.text(package.appending("Package.swift"))
         let list = try #require(text.split(separator: "    targets: [").last)
         var found: Set<String> = []

@@ -152,11 +152,19 @@ import Testing
     }
 
     @Test(arguments: [
-        ("small", "passthrough.kind"), ("off", "passthrough.not-running"), ("none", "passthrough.unknown-domain"),
+        ("off", "passthrough.not-running"), ("none", "passthrough.unknown-domain"),
     ])
     func `a domain that cannot take a stick is refused with the reason`(name: String, code: String) throws {
         let state = try Samples.laptop()
         #expect(codes(state, PassthroughRequest(.attach, state.inventory.usb[0].id, domain: name)) == [code])
+    }
+
+    @Test func `a domain without a device model takes a stick, and the plan says what it needs`() throws {
+        let state = try Samples.laptop()
+        let stick = state.inventory.usb[0].id
+        let plan = try Planner(state).plan(PassthroughRequest(.attach, stick, domain: "small"))
+        #expect(plan.steps.map(\.action) == [.attachUSB(stick, domain: "small")])
+        #expect(plan.steps[0].why?.contains("lapwing-usb take") == true)
     }
 
     @Test func `what another domain has, or is assigned to, stays there`() throws {

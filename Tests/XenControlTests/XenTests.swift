@@ -4,6 +4,7 @@ import DeviceConfig
 import LapwingCore
 import SystemPackage
 import Testing
+import XenChannel
 
 @testable import XenControl
 
@@ -117,7 +118,7 @@ import Testing
             #expect(part.count == count)
         }
         var long: [UInt8] = [15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]
-        #expect(throws: LapwingError.self) { try XenStoreWire.next(&long) }
+        #expect(throws: ChannelError.self) { try XenStoreWire.next(&long) }
     }
 
     @Test func `a fresh identity is a version 4 UUID, and no two are equal`() {

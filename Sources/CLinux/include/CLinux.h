@@ -25,6 +25,7 @@ int lapwing_mkdir(const char *path, unsigned int mode);
 /* 0 nothing there, 1 regular file, 2 directory, 3 anything else; links are followed. */
 int lapwing_file_kind(const char *path);
 
+#include "channel.h"
 #include "device.h"
 #include "guest.h"
 

@@ -180,7 +180,7 @@ public struct DevicePrograms: Sendable {
     private func document(_ run: StepRun, binaries: FilePath, root: FilePath) async throws {
         let sysroot = try run.input("sysroot")
         let place = Self.place
-        for name in ProgramSources.programs {
+        for name in ProgramSources.describedPrograms {
             func say(_ words: [String]) async throws -> [UInt8] {
                 let libraries = "\(place)-sysroot/usr/lib/\(architecture.multiarch)"
                 let loader = ["\(place)-sysroot/" + architecture.loader, "--library-path", libraries]

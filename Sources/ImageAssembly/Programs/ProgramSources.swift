@@ -10,7 +10,11 @@ public import SystemPackage
 public struct ProgramSources: Sendable, Hashable {
     /// A module of the checkout.
     struct Module: Sendable, Hashable {
-        enum Kind: Sendable { case c, system, library, program }
+        enum Kind: Sendable {
+            case c, system, library, program
+            /// A program that needs nothing of the system it runs on, and has no options to make pages and completions of.
+            case freestanding
+        }
         var name: String
         var kind: Kind
         var modules: [String] = []
@@ -26,6 +30,8 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "CLibUSB", kind: .system),
         Module(
             name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"]),
+        Module(name: "XenChannel", kind: .library, modules: ["CLinux"]),
+        Module(name: "USBChannel", kind: .library, modules: ["CLinux", "XenChannel"]),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"]),
         Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"]),
@@ -53,12 +59,13 @@ public struct ProgramSources: Sendable, Hashable {
             products: ["SystemPackage"]),
         Module(
             name: "XenControl", kind: .library,
-            modules: ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions"], products: ["SystemPackage"]),
+            modules: ["LapwingCore", "CLinux", "DeviceConfig", "DomainDefinitions", "XenChannel"],
+            products: ["SystemPackage"]),
         Module(
             name: "DeviceManagement", kind: .library,
             modules: [
                 "LapwingCore", "DeviceConfig", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough",
-                "XenControl",
+                "XenControl", "USBChannel",
             ],
             products: ["SystemPackage"]),
         Module(
@@ -81,13 +88,16 @@ public struct ProgramSources: Sendable, Hashable {
         Module(
             name: "lapwing-install", kind: .program, modules: ["LapwingCore", "DeviceConfig", "TargetInstall"],
             products: ["SystemPackage", "ArgumentParser"]),
+        Module(name: "lapwing-usb", kind: .freestanding, modules: ["CLinux", "USBChannel", "XenChannel"]),
     ]
     /// The package that holds each product.
     static let packages = [
         "SystemPackage": "swift-system", "Subprocess": "swift-subprocess", "ArgumentParser": "swift-argument-parser",
     ]
     /// The programs.
-    public static let programs = modules.filter { $0.kind == .program }.map(\.name)
+    public static let programs = modules.filter { [.program, .freestanding].contains($0.kind) }.map(\.name)
+    /// Those that tell of their options.
+    static let describedPrograms = modules.filter { $0.kind == .program }.map(\.name)
 
     /// The checkout.
     public var source: FilePath
@@ -155,6 +165,8 @@ public struct ProgramSources: Sendable, Hashable {
 
         """
 
+    private static let freestandingFlag = ".unsafeFlags([\"-static-executable\"])"
+
     /// The manifest of the package that is built.
     static func manifest() -> String {
         func list(_ names: [String]) -> String { names.map { "\"\($0)\"" }.joined(separator: ", ") }
@@ -165,6 +177,7 @@ public struct ProgramSources: Sendable, Hashable {
             let settings: [SwiftSetting] = [
                 .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .unsafeFlags(["-Onone"]),
             ]
+            let freestanding: [SwiftSetting] = [\(freestandingFlag)]
 
             let package = Package(
                 name: "lapwing-device",
@@ -180,15 +193,16 @@ public struct ProgramSources: Sendable, Hashable {
             switch module.kind {
             case .c: text += "        .target(name: \"\(module.name)\"),\n"
             case .system: text += "        .systemLibrary(name: \"\(module.name)\"),\n"
-            case .library, .program:
+            case .library, .program, .freestanding:
                 let products = module.products.map {
                     ".product(name: \"\($0)\", package: \"\(packages[$0] ?? $0)\")"
                 }
                 let dependencies = module.modules.map { "\"\($0)\"" } + products
                 text += """
-                            .\(module.kind == .program ? "executableTarget" : "target")(
+                            .\(module.kind == .library ? "target" : "executableTarget")(
                                 name: "\(module.name)", dependencies: [\(dependencies.joined(separator: ", "))],
-                                swiftSettings: settings),
+                                swiftSettings: settings\(module.kind == .freestanding ? " + freestanding" : ""),
+                                linkerSettings: [\(module.kind == .freestanding ? freestandingFlag : "")]),
 
                     """
             }
