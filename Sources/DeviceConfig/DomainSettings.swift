@@ -87,6 +87,8 @@ public struct DomainSettings: Codable, Sendable, Hashable {
     public var memory: ByteSize
     /// Its virtual CPUs.
     public var vcpus: Int
+    /// The physical CPUs it may run on, by Xen's numbers; all when empty.
+    public var cpus: [Int]
     /// Its disks.
     public var disks: [Disk]
     /// The kernel it is started with, a path in dom0.
@@ -113,15 +115,16 @@ public struct DomainSettings: Codable, Sendable, Hashable {
 
     /// Describes a domain.
     public init(
-        description: String? = nil, type: Kind, memory: ByteSize, vcpus: Int, disks: [Disk] = [],
-        kernel: String? = nil, ramdisk: String? = nil, cmdline: String? = nil, boot: [BootDevice] = [],
-        display: Display = .none, autostart: Bool = false, startOrder: Int = usualOrder,
+        description: String? = nil, type: Kind, memory: ByteSize, vcpus: Int, cpus: [Int] = [],
+        disks: [Disk] = [], kernel: String? = nil, ramdisk: String? = nil, cmdline: String? = nil,
+        boot: [BootDevice] = [], display: Display = .none, autostart: Bool = false, startOrder: Int = usualOrder,
         onCrash: OnCrash = .restart, battery: Battery = .none
     ) {
         self.description = description
         self.type = type
         self.memory = memory
         self.vcpus = vcpus
+        self.cpus = cpus
         self.disks = disks
         self.kernel = kernel
         self.ramdisk = ramdisk
@@ -141,6 +144,7 @@ public struct DomainSettings: Codable, Sendable, Hashable {
         type = try keys.decode(Kind.self, forKey: .type)
         memory = try keys.decode(ByteSize.self, forKey: .memory)
         vcpus = try keys.decode(Int.self, forKey: .vcpus)
+        cpus = try keys.decodeIfPresent([Int].self, forKey: .cpus) ?? []
         disks = try keys.decode([Disk].self, forKey: .disks)
         kernel = try keys.decodeIfPresent(String.self, forKey: .kernel)
         ramdisk = try keys.decodeIfPresent(String.self, forKey: .ramdisk)

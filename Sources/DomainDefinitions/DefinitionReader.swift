@@ -74,8 +74,8 @@ public struct DefinitionReader {
     }
 
     private static let keys = [
-        "description", "type", "memory", "vcpus", "disks", "kernel", "ramdisk", "cmdline", "boot", "display",
-        "autostart", "startOrder", "onCrash", "battery",
+        "description", "type", "memory", "vcpus", "cpus", "disks", "kernel", "ramdisk", "cmdline", "boot",
+        "display", "autostart", "startOrder", "onCrash", "battery",
     ]
 
     private mutating func domainSettings(_ domain: PlainNode.Entry) -> DomainSettings? {
@@ -97,6 +97,7 @@ public struct DefinitionReader {
                 memory = size(value, "memory")
                 if let memory { result.memory = memory }
             case "vcpus": result.vcpus = number(value, "vcpus") ?? 1
+            case "cpus": result.cpus = list(value, "cpus").compactMap { number($0, "A CPU") }
             case "disks": result.disks = disks(value)
             case "kernel": result.kernel = text(value, "kernel")
             case "ramdisk": result.ramdisk = text(value, "ramdisk")

@@ -13,6 +13,7 @@ public enum DefinitionWriter {
         key("type", settings.type.rawValue)
         key("memory", size(settings.memory))
         key("vcpus", String(settings.vcpus))
+        if !settings.cpus.isEmpty { key("cpus", "[\(settings.cpus.map(String.init).joined(separator: ", "))]") }
         key("kernel", settings.kernel.map(quoted))
         key("ramdisk", settings.ramdisk.map(quoted))
         key("cmdline", settings.cmdline.map(quoted))

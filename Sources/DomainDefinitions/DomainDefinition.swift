@@ -79,6 +79,8 @@ public enum DefinitionCheck {
     public static let disk = ByteSize(bytes: 1 << 20)...ByteSize(bytes: 64 << 40)
     /// The bounds of a domain's processors.
     public static let vcpus = 1...512
+    /// The bounds of a physical CPU's number: Xen's own build for x86 ends at 4095 (xen/arch/Kconfig).
+    public static let cpus = 0...4095
     /// The bounds of the place among those that start with the machine.
     public static let order = 0...999
     /// The most disks: as many as four IDE and SATA ports of QEMU and letters have room for.
@@ -96,6 +98,8 @@ public enum DefinitionCheck {
         }
         if !memory.contains(settings.memory) { add("memory", "The memory must be 16 MiB to 16 TiB.") }
         if !vcpus.contains(settings.vcpus) { add("vcpus", "There must be 1 to 512 virtual CPUs.") }
+        if !settings.cpus.allSatisfy(cpus.contains) { add("cpus", "The number of a physical CPU must be 0 to 4095.") }
+        if Set(settings.cpus).count != settings.cpus.count { add("cpus", "A CPU stands twice in the list.") }
         if !order.contains(settings.startOrder) { add("startOrder", "The order must be 0 to 999.") }
         if let text = settings.description, !SafeText.printable(text).elementsEqual(text) || text.utf8.count > 512 {
             add("description", "The description must be one line of printable text, 512 bytes at most.")

@@ -30,17 +30,7 @@ enum CarriedUSBScenarios {
         "a PVH guest gets a stick, writes and reads it, also when what carries it was killed; detached or pulled, dom0 has it",
         limit: .seconds(900)
     ) { guest in
-        let definition = """
-            domains:
-              \(domain):
-                type: pvh
-                memory: 256 MiB
-                vcpus: 1
-                kernel: \(DomainScenarios.directory)/vmlinuz
-                ramdisk: \(DomainScenarios.directory)/witness.cpio
-                cmdline: console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.witness
-
-            """
+        let definition = WitnessGuest.definition(domain, type: "pvh", mebibytes: 256)
         try await guest.machine.agent.write(Array(definition.utf8), to: "/run/light.yaml")
         try await guest.expect("lapwingctl", "domain", "define", "/run/light.yaml")
         try await guest.expect("lapwingctl", "domain", "start", domain, timeout: .seconds(300))

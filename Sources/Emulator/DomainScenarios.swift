@@ -18,20 +18,6 @@ enum DomainScenarios {
 
     static let directory = "/var/lib/lapwing/images"
 
-    private static func yaml(_ name: String, type: String, memory: Int, _ more: String = "") -> String {
-        """
-        domains:
-          \(name):
-            type: \(type)
-            memory: \(memory) MiB
-            vcpus: 1
-            kernel: \(directory)/vmlinuz
-            ramdisk: \(directory)/witness.cpio
-            cmdline: console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.witness
-        \(more)
-        """
-    }
-
     private static let definition = Scenario(
         "define", "a definition with mistakes is refused with all their places, a good one is kept and shown",
         limit: .seconds(300)
@@ -71,6 +57,10 @@ enum DomainScenarios {
         try guest.require(first["disks"] == "xvda:16384", "The guest must have its disk.", seen: "\(first)")
         let list = try await guest.expect("lapwingctl", "domain", "list")
         try guest.require(list.contains("running"), "list must say that it runs.", seen: list)
+        let placed = try await guest.expect("xl", "vcpu-list", "net")
+        let affinity = placed.split(separator: "\n").last?.split(separator: " ").suffix(3).joined(separator: " ")
+        try guest.require(
+            affinity == "\(WitnessGuest.cpu) / all", "It must be kept to the CPU of its definition.", seen: placed)
         let uuid = try await guest.report("net")["uuid"]?.text
         let stop = try await guest.exec(["lapwingctl", "domain", "stop", "net"], timeout: .seconds(200))
         try guest.require(
@@ -168,7 +158,7 @@ enum DomainScenarios {
         "hvm", "an HVM guest starts, tells of its memory, and its screen is a socket and no port", limit: .seconds(900)
     ) { guest in
         try await guest.expect("lapwingctl", "domain", "stop", "--force", "net", timeout: .seconds(200))
-        let text = yaml("work", type: "hvm", memory: 256, "    display: vnc\n")
+        let text = WitnessGuest.definition("work", type: "hvm", mebibytes: 256, "    display: vnc\n")
         try await guest.machine.agent.write(Array(text.utf8), to: "/run/work.yaml")
         try await guest.expect("lapwingctl", "domain", "define", "/run/work.yaml")
         try await guest.expect("lapwingctl", "domain", "start", "work", timeout: .seconds(400))
@@ -185,7 +175,8 @@ enum DomainScenarios {
     }
 
     private static func defineNet(_ guest: Guest) async throws {
-        let definition = yaml("net", type: "pvh", memory: 192, "    disks: [{name: data, size: 16 MiB}]\n")
+        let definition = WitnessGuest.definition(
+            "net", type: "pvh", mebibytes: 192, "    disks: [{name: data, size: 16 MiB}]\n")
         try await guest.machine.agent.write(Array(definition.utf8), to: "/run/net.yaml")
         try await guest.expect("lapwingctl", "domain", "define", "/run/net.yaml")
     }

@@ -33,17 +33,7 @@ enum PassthroughScenarios {
     ) { guest in
         try await guest.prepareWitness(
             drivers: WitnessGuest.drivers + CarriedUSBScenarios.drivers, programs: ["/usr/bin/lapwing-usb"])
-        let definition = """
-            domains:
-              \(domain):
-                type: hvm
-                memory: 384 MiB
-                vcpus: 1
-                kernel: \(DomainScenarios.directory)/vmlinuz
-                ramdisk: \(DomainScenarios.directory)/witness.cpio
-                cmdline: console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.witness
-
-            """
+        let definition = WitnessGuest.definition(domain, type: "hvm", mebibytes: 384)
         try await guest.machine.agent.write(Array(definition.utf8), to: "/run/work.yaml")
         try await guest.expect("mkdir", "-p", "/var/lib/lapwing/policy.d")
         try await guest.machine.agent.write(Array(rules.utf8), to: "/var/lib/lapwing/policy.d/50-check.rules")

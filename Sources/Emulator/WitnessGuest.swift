@@ -9,6 +9,26 @@ enum WitnessGuest {
         "xhci_pci", "usb_storage", "uas", "sd_mod", "usbhid", "hid_generic", "e1000e", "nvme", "bochs",
     ]
 
+    /// The CPU such guests run on. Under emulation it must not be CPU 0, whose flags other CPUs write to without a lock
+    /// (decision 0732).
+    static let cpu = 1
+
+    /// The definition of a domain that is such a guest, made of what `prepareWitness` puts there.
+    static func definition(_ name: String, type: String, mebibytes: Int, _ more: String = "") -> String {
+        """
+        domains:
+          \(name):
+            type: \(type)
+            memory: \(mebibytes) MiB
+            vcpus: 1
+            cpus: [\(cpu)]
+            kernel: \(DomainScenarios.directory)/vmlinuz
+            ramdisk: \(DomainScenarios.directory)/witness.cpio
+            cmdline: console=hvc0 quiet panic=1 SWIFT_ROOT=/ lapwing.witness
+        \(more)
+        """
+    }
+
     /// A shell script for dom0 that writes a cpio archive ("newc") with the drivers and all they need below `modules`, in
     /// the order they can be loaded, as `modprobe` finds it in `modules.dep`. The archive stands behind the one with the
     /// agent; the kernel unpacks both. Modules stay compressed: the kernel that loads them decompresses them itself.

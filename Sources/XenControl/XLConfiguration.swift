@@ -55,6 +55,7 @@ public struct XLConfiguration {
         set("memory", mebibytes)
         set("maxmem", mebibytes)
         set("vcpus", settings.vcpus)
+        if !settings.cpus.isEmpty { try set("cpus", settings.cpus.map(String.init).joined(separator: ",")) }
         if let kernel = settings.kernel { try set("kernel", kernel) }
         if let ramdisk = settings.ramdisk { try set("ramdisk", ramdisk) }
         if let cmdline = settings.cmdline { try set("cmdline", cmdline) }

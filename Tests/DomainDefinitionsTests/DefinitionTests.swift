@@ -15,6 +15,7 @@ import Testing
             type: hvm
             memory: 2 GiB
             vcpus: 2
+            cpus: [2, 3]
             description: 'The person''s own system'
             boot: [cdrom, disk]
             display: vnc
@@ -38,7 +39,8 @@ import Testing
         let domains = try DefinitionReader.read(Array(full.utf8), file: "f.yaml")
         #expect(domains.map(\.name) == ["work", "net"])
         let work = domains[0].settings
-        #expect(work.memory.bytes == 2 << 30 && work.vcpus == 2 && work.boot == [.cdrom, .disk])
+        #expect(
+            work.memory.bytes == 2 << 30 && work.vcpus == 2 && work.cpus == [2, 3] && work.boot == [.cdrom, .disk])
         #expect(work.display == .vnc && work.autostart && work.startOrder == 10 && work.onCrash == .keep)
         #expect(work.disks[1].cdrom == "/var/lib/lapwing/images/install (1).iso")
         #expect(work.description == "The person's own system")
@@ -93,6 +95,12 @@ import Testing
         settings.kernel = "/k"
         settings.cmdline = "a\"b"
         #expect(DefinitionCheck.mistakes("x", settings).map(\.key) == ["cmdline"])
+    }
+
+    @Test(arguments: [[-1], [4096], [1, 1]])
+    func `a CPU that cannot be is refused`(cpus: [Int]) {
+        let settings = DomainSettings(type: .hvm, memory: ByteSize(bytes: 1 << 30), vcpus: 1, cpus: cpus)
+        #expect(DefinitionCheck.mistakes("x", settings).map(\.key) == ["cpus"])
     }
 
     @Test(arguments: ["dom0", "Work", "1a", "a_b", "", "a b", "domain-0", String(repeating: "a", count: 33)])

@@ -50,7 +50,7 @@ import XenChannel
     @Test func `a PVH guest's configuration`() throws {
         let text = try configuration(
             DomainSettings(
-                type: .pvh, memory: ByteSize(bytes: 192 << 20), vcpus: 2,
+                type: .pvh, memory: ByteSize(bytes: 192 << 20), vcpus: 2, cpus: [1, 3],
                 disks: [
                     .init(name: "system", size: ByteSize(bytes: 1 << 30)),
                     .init(name: "data", device: "/dev/vg/data", readOnly: true),
@@ -64,6 +64,7 @@ import XenChannel
                 memory = 192
                 maxmem = 192
                 vcpus = 2
+                cpus = "1,3"
                 kernel = "/boot/vmlinuz"
                 ramdisk = "/r"
                 cmdline = "console=hvc0 a=b"

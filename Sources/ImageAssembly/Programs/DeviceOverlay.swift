@@ -38,7 +38,7 @@ public enum DeviceOverlay {
             domains: try recipe.domains.mapValues { domain in
                 DomainSettings(
                     description: domain.description, type: try value(domain.type.rawValue, DomainSettings.Kind.self),
-                    memory: domain.memory, vcpus: domain.vcpus,
+                    memory: domain.memory, vcpus: domain.vcpus, cpus: domain.cpus,
                     disks: domain.disks.map {
                         .init(
                             name: $0.name, size: $0.size, file: $0.file, device: $0.device, cdrom: $0.cdrom,

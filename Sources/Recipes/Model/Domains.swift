@@ -26,6 +26,8 @@ public struct Domain: RecipeSection {
     public var memory = ByteSize(bytes: 1 << 30)
     @Key("Its virtual CPUs.", .range(1...512))
     public var vcpus = 1
+    @Key("The physical CPUs it may run on, by Xen's numbers; all unless told.", .range(0...4095))
+    public var cpus: [Int] = []
     @Key("What it is for, in a line.", .line)
     public var description: String? = nil
     @Key("Its disks.")

@@ -81,6 +81,18 @@ extension ByteSize: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
+/// Numbers with commas between them.
+struct CPUNumbers: ExpressibleByArgument {
+    var numbers: [Int]
+
+    /// Reads numbers off the command line.
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+        numbers = parts.compactMap { Int($0) }
+        if numbers.count != parts.count { return nil }
+    }
+}
+
 /// `lapwingctl domain create`
 struct DomainCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -104,6 +116,10 @@ struct DomainCreate: AsyncParsableCommand {
     var memory: ByteSize
     @Option(help: ArgumentHelp("Its virtual CPUs.", valueName: "number"))
     var vcpus = 1
+    @Option(
+        help: ArgumentHelp(
+            "The physical CPUs it may run on, for example 4,5,6; all unless told.", valueName: "numbers"))
+    var cpus: CPUNumbers?
     @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
     var description: String?
     @Option(
@@ -158,8 +174,9 @@ struct DomainCreate: AsyncParsableCommand {
         var disks = try disk.map(Self.disk)
         if let iso { disks.append(.init(name: "install", cdrom: iso)) }
         return DomainSettings(
-            description: description, type: type, memory: memory, vcpus: vcpus, disks: disks, kernel: kernel,
-            ramdisk: ramdisk, cmdline: cmdline, display: display, autostart: autostart, onCrash: onCrash)
+            description: description, type: type, memory: memory, vcpus: vcpus, cpus: cpus?.numbers ?? [],
+            disks: disks, kernel: kernel, ramdisk: ramdisk, cmdline: cmdline, display: display, autostart: autostart,
+            onCrash: onCrash)
     }
 
     static func disk(_ text: String) throws -> DomainSettings.Disk {
