@@ -107,36 +107,21 @@ public struct CheckRunner: Sendable {
     }
 
     /// Runs the named scenarios, or all that apply, and writes `results.json` and `results.xml` (JUnit) beside the
-    /// logs. A group is run a second time for one reason only, `SecondRun`.
+    /// logs.
     public func run(_ names: [String] = []) async throws -> CheckReport {
         let groups = try selected(names)
         try Files.makeDirectory(results)
         var report = CheckReport(image: image.path.string, accelerator: accelerator, results: [])
         for group in groups {
             try Task.checkCancellation()
-            var outcome = try await run(group, mayRunAgain: accelerator == .tcg)
-            if SecondRun.isDue(outcome, console: console(group), accelerator) {
-                context.progress.note("\(group.name): \(SecondRun.reason); the group runs once more")
-                let logs = results.appending(group.name)
-                try Files.rename(logs.appending("console.log"), to: logs.appending("console-before.log"))
-                outcome = try await run(group, mayRunAgain: false)
-                outcome[0].notes["run again"] = SecondRun.reason
-            }
-            report.results += outcome
+            report.results += try await run(group)
             try Files.write(try report.listing.render(.json), to: results.appending("results.json"))
             try Files.write(report.junit, to: results.appending("results.xml"))
         }
         return report
     }
 
-    private func console(_ group: ScenarioGroup) -> String {
-        let log = results.appending(group.name).appending("console.log")
-        guard let bytes = try? Files.read(log, limit: 1 << 26) else { return "" }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// Runs a group; one that may run again is given up at a triple fault.
-    private func run(_ group: ScenarioGroup, mayRunAgain: Bool) async throws -> [CheckResult] {
+    private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {
         let logs = results.appending(group.name)
         try Files.makeDirectory(logs)
         for name in ["console.log", "qemu.log", "tpm.log"] { try Files.remove(logs.appending(name)) }
@@ -161,8 +146,7 @@ public struct CheckRunner: Sendable {
         }
         let results: [CheckResult]
         do {
-            results = try await boot(
-                group, image: image, disk: disk, logs: logs, work: work, tpm: tpm?.socket, mayRunAgain: mayRunAgain)
+            results = try await boot(group, image: image, disk: disk, logs: logs, work: work, tpm: tpm?.socket)
         } catch {
             await tpm?.stop()
             throw error
@@ -200,7 +184,7 @@ public struct CheckRunner: Sendable {
 
     private func boot(
         _ group: ScenarioGroup, image: CheckedImage, disk: FilePath, logs: FilePath, work: WorkDirectory,
-        tpm: FilePath?, mayRunAgain: Bool
+        tpm: FilePath?
     ) async throws -> [CheckResult] {
         let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
         let running = try await RunningMachine.start(
@@ -208,18 +192,15 @@ public struct CheckRunner: Sendable {
         defer { for drive in machine.drives { try? Files.remove(drive.file) } }
         let guest = Guest(image: image, machine: running, logs: logs)
         var results = [
-            await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5), mayRunAgain: false) { guest in
+            await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in
                 try await Self.start(group, guest)
             }
         ]
         for scenario in group.scenarios {
-            let isOver = mayRunAgain && SecondRun.isDue(results, console: running.console, accelerator)
-            if results[0].outcome == .failed || isOver {
+            if results[0].outcome == .failed {
                 results.append(CheckResult(group: group.name, name: scenario.name, outcome: .skipped, seconds: 0))
             } else {
-                results.append(
-                    await attempt(
-                        group, scenario.name, guest, limit: scenario.limit, mayRunAgain: mayRunAgain, scenario.body))
+                results.append(await attempt(group, scenario.name, guest, limit: scenario.limit, scenario.body))
             }
         }
         await running.stop()
@@ -243,7 +224,7 @@ public struct CheckRunner: Sendable {
     }
 
     private func attempt(
-        _ group: ScenarioGroup, _ name: String, _ guest: Guest, limit: Duration, mayRunAgain: Bool,
+        _ group: ScenarioGroup, _ name: String, _ guest: Guest, limit: Duration,
         _ body: @escaping @Sendable (Guest) async throws -> Void
     ) async -> CheckResult {
         let clock = ContinuousClock()
@@ -251,13 +232,7 @@ public struct CheckRunner: Sendable {
         let full = "\(group.name)/\(name)"
         var message: String?
         do {
-            try await within(limit, full) {
-                if mayRunAgain {
-                    try await SecondRun.watching(console: { guest.console }) { try await body(guest) }
-                } else {
-                    try await body(guest)
-                }
-            }
+            try await within(limit, full) { try await body(guest) }
         } catch {
             message =
                 "\(error)\n  console, last lines:\n         \(guest.machine.consoleTail())\n  logs: "

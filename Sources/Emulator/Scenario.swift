@@ -149,21 +149,14 @@ extension SafeText {
 func within<T: Sendable>(
     _ limit: Duration, _ what: String, _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
-    if let value = try await race(body, against: { try await Task.sleep(for: limit) }) { return value }
-    throw LapwingError("check.time-limit", "\(what) took more than \(limit.components.seconds) s.")
-}
-
-/// What the body gives, or nil when the other one ends first; who is not done then is cancelled.
-func race<T: Sendable>(
-    _ body: @escaping @Sendable () async throws -> T, against other: @escaping @Sendable () async throws -> Void
-) async throws -> T? {
     try await withThrowingTaskGroup(of: T?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await other()
+            try await Task.sleep(for: limit)
             return nil
         }
         defer { group.cancelAll() }
-        return try await group.next() ?? nil
+        if let first = try await group.next(), let value = first { return value }
+        throw LapwingError("check.time-limit", "\(what) took more than \(limit.components.seconds) s.")
     }
 }

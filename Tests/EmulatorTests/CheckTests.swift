@@ -181,30 +181,3 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(error?.message == "the thing took more than 0 s.")
     }
 }
-
-@Suite struct SecondRunTests {
-    @Test func `a group runs again only when it failed, under emulation, and Xen told of a triple fault`() {
-        let passed = CheckResult(group: "a", name: "start", outcome: .passed, seconds: 1)
-        let failed = CheckResult(group: "a", name: "x", outcome: .failed, seconds: 1)
-        let console = "(XEN) d3v0 Triple fault - invoking HVM shutdown action 1\r\n"
-        #expect(SecondRun.isDue([passed, failed], console: console, .tcg))
-        #expect(!SecondRun.isDue([passed, failed], console: console, .kvm))
-        #expect(!SecondRun.isDue([passed], console: console, .tcg))
-        #expect(!SecondRun.isDue([passed, failed], console: "(XEN) d3 crashed", .tcg))
-        #expect(!SecondRun.isDue([], console: console, .tcg))
-    }
-
-    @Test func `a scenario is given up when Xen tells of a triple fault, and only then`() async throws {
-        let value = try await SecondRun.watching(console: { "all is well" }, every: .milliseconds(5)) {
-            try await Task.sleep(for: .milliseconds(50))
-            return 7
-        }
-        #expect(value == 7)
-        let clock = ContinuousClock()
-        let begin = clock.now
-        await #expect(throws: LapwingError.self) {
-            try await SecondRun.watching(console: { SecondRun.tripleFault }) { try await Task.sleep(for: .seconds(60)) }
-        }
-        #expect(clock.now - begin < .seconds(30))
-    }
-}
