@@ -124,7 +124,7 @@ public struct CheckRunner: Sendable {
     private func run(_ group: ScenarioGroup) async throws -> [CheckResult] {
         let logs = results.appending(group.name)
         try Files.makeDirectory(logs)
-        for name in ["console.log", "qemu.log", "tpm.log"] { try Files.remove(logs.appending(name)) }
+        for name in ["console.log", "qemu.log", "tpm.log", "machine.log"] { try Files.remove(logs.appending(name)) }
         let work = try WorkDirectory()
         // The copy stands beside the results, not in /tmp, which may be memory.
         let disk = logs.appending("copy.img")
@@ -203,8 +203,19 @@ public struct CheckRunner: Sendable {
                 results.append(await attempt(group, scenario.name, guest, limit: scenario.limit, scenario.body))
             }
         }
+        if results[0].outcome == .failed { await keepState(running, logs.appending("machine.log")) }
         await running.stop()
         return results
+    }
+
+    /// Writes what the emulator knows of the processors of a machine that did not start, for whoever looks for the cause.
+    private func keepState(_ running: RunningMachine, _ log: FilePath) async {
+        var text = ""
+        for line in ["info registers -a"] + (0..<processors).map({ "info lapic \($0)" }) {
+            let answer = (try? await running.control.monitor(line)) ?? "no answer"
+            text += "(qemu) \(line)\n\(answer)\n"
+        }
+        try? Files.write(Array(text.utf8), to: log)
     }
 
     private static func start(_ group: ScenarioGroup, _ guest: Guest) async throws {

@@ -129,7 +129,9 @@ enum DomainScenarios {
         try await guest.expect(
             "sh", "-c",
             """
-            lapwingctl domain start net & sleep 2
+            lapwingctl domain start net &
+            for i in $(seq 600); do grep -q starting /run/lapwing/domains.json && break; sleep 0.1; done
+            sleep 1
             systemctl kill --signal=KILL lapwingd.service; wait; true
             """, timeout: .seconds(400))
         let running = try await guest.witness("net", within: .seconds(400))
