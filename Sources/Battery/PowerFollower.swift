@@ -84,7 +84,7 @@ public final class PowerFollower: Sendable {
 
     /// What is so now, by a look of its own; `power.not-followed` (69) when the thread has ended.
     public func status() async throws -> PowerStatus {
-        let found = await withCheckedContinuation { continuation in
+        let found = await withCheckedContinuation { (continuation: CheckedContinuation<PowerStatus?, Never>) in
             let ended = inbox.withLock { inbox in
                 if !inbox.ended { inbox.waiting.append(continuation) }
                 return inbox.ended

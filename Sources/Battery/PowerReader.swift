@@ -5,17 +5,27 @@ public import SystemPackage
 
 /// The kernel's small files below some root, as whoever reads the machine's devices has them: what is missing or cannot
 /// be read is nil, links cannot lead out of the root, and no more than a bound is read.
-public protocol KernelFiles: Sendable {
-    /// The first line of a file without blanks around it; nil when there is none or it is empty. At most 1 KiB is read.
-    func line(_ path: String) -> String?
-    /// The names in a directory, sorted by their bytes, `limit` at most: printable ASCII without blanks. Empty when it
-    /// cannot be read.
-    func names(_ path: String, limit: Int) -> [String]
+public struct KernelFiles: Sendable {
+    let line: @Sendable (String) -> String?
+    let names: @Sendable (String, Int) -> [String]
+
+    /// Files.
+    ///
+    /// - Parameters:
+    ///   - line: The first line of a file without blanks around it; nil when there is none or it is empty.
+    ///   - names: The names in a directory, sorted by their bytes, no more than the number: printable ASCII without
+    ///     blanks. Empty when it cannot be read.
+    public init(
+        line: @escaping @Sendable (String) -> String?, names: @escaping @Sendable (String, Int) -> [String]
+    ) {
+        self.line = line
+        self.names = names
+    }
 }
 
 /// Reads batteries, mains and lid. A machine without any of them is on mains and has no lid.
 public struct PowerReader: Sendable {
-    private let files: any KernelFiles
+    private let files: KernelFiles
     private let devices: FilePath
 
     /// The most power supplies that are looked at.
@@ -27,7 +37,7 @@ public struct PowerReader: Sendable {
     /// - Parameters:
     ///   - files: The files below the root.
     ///   - devices: The directory with the nodes of input devices, `/dev/input` on the live machine.
-    public init(_ files: any KernelFiles, devices: FilePath) {
+    public init(_ files: KernelFiles, devices: FilePath) {
         self.files = files
         self.devices = devices
     }
@@ -38,7 +48,7 @@ public struct PowerReader: Sendable {
     /// Batteries and mains, beside a lid that somebody else looked at.
     func reading(lid: VirtualPower.Lid) -> PowerReading {
         var reading = PowerReading(lid: lid)
-        for name in files.names(Self.directory, limit: Self.supplyLimit) {
+        for name in files.names(Self.directory, Self.supplyLimit) {
             let attribute = { (key: String) in files.line("\(Self.directory)/\(name)/\(key)") }
             if let battery = BatteryReading(name: name, attribute: attribute) {
                 reading.batteries.append(battery)
@@ -51,10 +61,10 @@ public struct PowerReader: Sendable {
 
     /// The lid's switch, open; nil when the machine has none, or it cannot be asked.
     func lidSwitch() -> LidSwitch? {
-        for name in files.names("sys/class/input", limit: 1024) where name.hasPrefix("input") {
+        for name in files.names("sys/class/input", 1024) where name.hasPrefix("input") {
             let base = "sys/class/input/\(name)"
             guard Self.hasLid(files.line(base + "/capabilities/sw")) else { continue }
-            for node in files.names(base, limit: 256) where Self.isEventNode(node) {
+            for node in files.names(base, 256) where Self.isEventNode(node) {
                 if let found = LidSwitch(devices.appending(node)) { return found }
             }
         }

@@ -127,6 +127,15 @@ public struct PowerStatus: Codable, Sendable, Hashable {
         percent = Self.percent(batteries.filter(\.present))
     }
 
+    /// Where the power comes from and how much there is, on one line: "on battery, 63 %, lid open".
+    public var sentence: String {
+        let there = batteries.filter(\.present)
+        var parts = [mains ? "on mains" : "on battery"]
+        parts.append(there.isEmpty ? "no battery" : percent.map { "\($0) %" } ?? "charge unknown")
+        if lid != VirtualPower.Lid.absent.rawValue { parts.append("lid " + lid) }
+        return parts.joined(separator: ", ")
+    }
+
     /// By capacity where all tell one in the same unit, else the mean.
     private static func percent(_ there: [Battery]) -> Int? {
         let percents = there.compactMap(\.percent)
