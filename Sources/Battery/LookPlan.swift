@@ -17,6 +17,7 @@ struct LookPlan: Sendable, Hashable {
     var followed = false
     private var due: Int64?
     private var again: Int64?
+    private var latest: Int64 = .min
     private var last: Int64?
 
     /// Something happened.
@@ -24,6 +25,7 @@ struct LookPlan: Sendable, Hashable {
         let first = max(now, last.map { Self.sum($0, Self.gap) } ?? now)
         due = min(due ?? first, first)
         again = Self.sum(now, Self.settle)
+        latest = now
     }
 
     /// A look failed to have its effect: another one, later.
@@ -31,7 +33,7 @@ struct LookPlan: Sendable, Hashable {
 
     /// A look took place between two times. What happened in between asks for another one.
     mutating func looked(from begin: Int64, to end: Int64) {
-        if let time = due, time <= begin { due = nil }
+        if let time = due, time <= begin { due = latest > begin ? Self.sum(end, Self.gap) : nil }
         if let time = again, time <= begin { again = nil }
         last = end
     }

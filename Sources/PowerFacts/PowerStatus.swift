@@ -136,10 +136,11 @@ public struct PowerStatus: Codable, Sendable, Hashable {
         return parts.joined(separator: ", ")
     }
 
-    /// By capacity where all tell one in the same unit, else the mean.
+    /// As told by a single battery; of several by capacity where all tell one in the same unit, else the mean.
     private static func percent(_ there: [Battery]) -> Int? {
         let percents = there.compactMap(\.percent)
         guard !there.isEmpty, percents.count == there.count else { return nil }
+        if percents.count == 1 { return percents[0] }
         let fulls = there.compactMap(\.full)
         let rests = there.compactMap(\.remaining)
         if Set(there.map(\.unit)).count == 1, fulls.count == there.count, rests.count == there.count {

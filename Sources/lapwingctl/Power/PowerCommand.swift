@@ -71,7 +71,8 @@ struct PowerStatusCommand: AsyncParsableCommand {
     private static func text(_ battery: PowerStatus.Battery) -> String {
         guard battery.present else { return "empty bay" }
         let parts: [String?] = [
-            battery.percent.map { "\($0) %" }, PowerWords.state(battery.state), battery.milliwatts.map(PowerWords.watts),
+            battery.percent.map { "\($0) %" }, PowerWords.state(battery.state),
+            battery.milliwatts.map(PowerWords.watts),
             battery.seconds.map { PowerWords.time($0) + (battery.state == .charging ? " until full" : " left") },
             battery.health.map { "health \($0) %" }, battery.cycles.map { "\($0) cycles" },
             battery.critical ? "critical" : nil,
@@ -129,5 +130,7 @@ enum PowerWords {
         return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
     }
 
-    static func state(_ state: BatteryReading.State) -> String { state == .notCharging ? "not charging" : state.rawValue }
+    static func state(_ state: BatteryReading.State) -> String {
+        state == .notCharging ? "not charging" : state.rawValue
+    }
 }
