@@ -207,7 +207,9 @@ private final class Following {
 
     @Test func `changes of power supplies come through at any depth, other changes do not`() throws {
         var ends: [CInt] = [0, 0]
-        try #require(socketpair(AF_UNIX, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+        let kind = CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+        let made = socketpair(AF_UNIX, kind, 0, &ends)
+        try #require(made == 0)
         defer { for end in ends { close(end) } }
         try #require(lapwing_uevent_filter(ends[1]) == 0)
         func passes(_ message: [UInt8]) -> Bool {
