@@ -23,6 +23,8 @@ public actor PowerKeys {
     private let failed: @Sendable (String, LapwingError) -> Void
     private var text: String?
     private var told: [Int: String] = [:]
+    /// Whom to tell, as of the last look; nil when there was none that succeeded.
+    private var listeners: [DomainReport]?
     private var failing: Set<String> = []
 
     /// Nobody is told before the first `publish`.
@@ -44,26 +46,37 @@ public actor PowerKeys {
     /// The path of a domain's key.
     static func path(_ domain: Int) -> String { "/local/domain/\(domain)/lapwing/power/state" }
 
-    /// Tells all domains another text.
+    /// Tells all domains another text. Which there are is known since one last came or went.
     public func publish(_ text: String) async {
         self.text = text
-        await domainsChanged()
+        if listeners == nil { await look() }
+        tell()
     }
 
     /// A domain came or went: one that came is told.
     public func domainsChanged() async {
-        let reports: [DomainReport]
+        await look()
+        tell()
+    }
+
+    private func look() async {
         do {
-            reports = try await domains().filter { Self.lives($0) && $0.settings?.battery == .virtual }
+            let reports = try await domains().filter { Self.lives($0) && $0.settings?.battery == .virtual }
             failing.remove("")
+            followed(!reports.isEmpty)
+            let numbers = Set(reports.compactMap(\.id))
+            told = told.filter { numbers.contains($0.key) }
+            listeners = reports.filter { $0.settings?.type != .hvm }
         } catch {
-            return note("", error)
+            listeners = nil
+            note("", error)
         }
-        followed(!reports.isEmpty)
-        let numbers = Set(reports.compactMap(\.id))
-        told = told.filter { numbers.contains($0.key) }
-        for report in reports where report.settings?.type != .hvm {
-            guard let text, let id = report.id, told[id] != text else { continue }
+    }
+
+    private func tell() {
+        guard let text else { return }
+        for report in listeners ?? [] {
+            guard let id = report.id, told[id] != text else { continue }
             do {
                 // A key of a domain that just went would make its part of the XenStore anew.
                 guard try store.read("/local/domain/\(id)/name") != nil else { continue }

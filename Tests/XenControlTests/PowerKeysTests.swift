@@ -117,10 +117,23 @@ private final class Scene: KeyStore {
         await keys.domainsChanged()
         #expect(scene.told(1) == "b")
         scene.set { $0.listable = false }
+        await keys.domainsChanged()
         await keys.publish("c")
         await keys.publish("d")
+        #expect(scene.told(1) == "b")
         scene.set { $0.listable = true }
-        await keys.domainsChanged()
-        #expect(scene.told(1) == "d" && scene.state.withLock { $0.failed } == ["one", ""])
+        await keys.publish("e")
+        #expect(scene.told(1) == "e" && scene.state.withLock { $0.failed } == ["one", ""])
+    }
+
+    @Test func `domains are listed when one came or went, not for each text`() async {
+        let scene = Scene()
+        scene.add(1, "one", .pvh, .virtual)
+        let keys = scene.keys()
+        for text in ["a", "b", "c"] { await keys.publish(text) }
+        #expect(scene.state.withLock { $0.followed } == [true] && scene.told(1) == "c")
+        scene.set { $0.keys["/local/domain/1/name"] = nil }
+        await keys.publish("d")
+        #expect(scene.told(1) == "c")
     }
 }
