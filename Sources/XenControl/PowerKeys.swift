@@ -26,6 +26,7 @@ public actor PowerKeys {
     /// Whom to tell, as of the last look; nil when there was none that succeeded.
     private var listeners: [DomainReport]?
     private var failing: Set<String> = []
+    private let turns = Turns()
 
     /// Nobody is told before the first `publish`.
     ///
@@ -59,17 +60,20 @@ public actor PowerKeys {
         tell()
     }
 
+    /// One look after the other: an older list must not replace a newer one.
     private func look() async {
-        do {
-            let reports = try await domains().filter { Self.lives($0) && $0.settings?.battery == .virtual }
-            failing.remove("")
-            followed(!reports.isEmpty)
-            let numbers = Set(reports.compactMap(\.id))
-            told = told.filter { numbers.contains($0.key) }
-            listeners = reports.filter { $0.settings?.type != .hvm }
-        } catch {
-            listeners = nil
-            note("", error)
+        await turns.run {
+            do {
+                let reports = try await domains().filter { Self.lives($0) && $0.settings?.battery == .virtual }
+                failing.remove("")
+                followed(!reports.isEmpty)
+                let numbers = Set(reports.compactMap(\.id))
+                told = told.filter { numbers.contains($0.key) }
+                listeners = reports.filter { $0.settings?.type != .hvm }
+            } catch {
+                listeners = nil
+                note("", error)
+            }
         }
     }
 
