@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Battery
-import ControlProtocol
 import DeviceConfig
 import DeviceFacts
 import DeviceManagement

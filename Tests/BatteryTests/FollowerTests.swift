@@ -137,6 +137,7 @@ private final class Following {
         try Files.write(power.text, to: place.appending("state"))
         let following = try Following(tree)
         #expect(try await following.wait { !$0.online && $0.powerPresses == 7 && $0.sleepPresses == 2 })
+        _ = try await following.follower.status()
         #expect(following.log.states.withLock { $0.map(\.powerPresses) } == [7])
     }
 

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Battery
-import ControlProtocol
 import DeviceModel
 import LapwingCore
 import PowerFacts
