@@ -73,6 +73,7 @@ let package = Package(
             ["LapwingCore", "DeviceFacts", "CLinux", "CLibUSB", "CLibPCI", "CLibDRM", systemPackage]),
         module("DeviceAccess", ["LapwingCore", "DeviceConfig", "CLinux", "CCrypt", systemPackage]),
         module("Diagnostics", ["LapwingCore", "DeviceConfig", systemPackage]),
+        module("Battery", ["LapwingCore", "PowerFacts", "CLinux", systemPackage]),
         module("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         module(
             "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
@@ -132,14 +133,14 @@ let package = Package(
             "lapwingctl",
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
-                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux",
-                systemPackage, arguments,
+                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux", "Battery",
+                "PowerFacts", systemPackage, arguments,
             ]),
         program(
             "lapwingd",
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
-                "Diagnostics", "CLinux",
+                "Diagnostics", "CLinux", "Battery", "PowerFacts",
                 "XenControl", systemPackage, arguments,
             ]),
         program(
@@ -161,6 +162,7 @@ let package = Package(
         tests("ControlProtocol", ["LapwingCore"]),
         tests("DeviceFacts", ["LapwingCore"]),
         tests("PowerFacts", []),
+        tests("Battery", ["LapwingCore", "PowerFacts", "DeviceModel", "CLinux", systemPackage]),
         tests("DeviceModel", ["LapwingCore", "DeviceFacts", systemPackage]),
         tests(
             "DevicePolicy", ["LapwingCore", "DeviceFacts", systemPackage], resources: [.copy("Corpus")]),

@@ -39,6 +39,8 @@ public struct DevicePaths: Sendable, Hashable {
     public var assignments: FilePath { at("/var/lib/lapwing/assignments.json") }
     /// The device transaction under way: `/run/lapwing/transaction.json`. Nothing of it outlives a restart of the machine.
     public var transaction: FilePath { at("/run/lapwing/transaction.json") }
+    /// What guests are told of the machine's power: `/run/lapwing/power`.
+    public var power: FilePath { at("/run/lapwing/power") }
     /// The socket of the XenStore: `/run/xenstored/socket`.
     public var xenStore: FilePath { at("/run/xenstored/socket") }
 }

@@ -36,6 +36,10 @@ public struct Uevent: Sendable, Hashable {
         case radio
         /// A graphics card, or a connector of one.
         case display
+        /// A battery, or something that feeds the machine.
+        case power
+        /// An input device, such as the switch below a lid.
+        case input
     }
 
     /// What happened.
@@ -75,6 +79,8 @@ public struct Uevent: Sendable, Hashable {
         case "net": .network
         case "ieee80211", "rfkill": .radio
         case "drm": .display
+        case "power_supply": .power
+        case "input": .input
         default: nil
         }
     }

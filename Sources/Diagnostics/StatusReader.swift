@@ -96,7 +96,9 @@ public struct StatusReader: Sendable {
             let directory = "/sys/class/power_supply/\(name)"
             // Batteries of mice and pens have the scope Device.
             guard line(directory + "/type") == "Battery", line(directory + "/scope") != "Device" else { return nil }
-            let percent = line(directory + "/capacity").flatMap { Int($0) }
+            let told = line(directory + "/capacity").flatMap { Int($0) }
+            // Some batteries tell more than all.
+            let percent = told.flatMap { (0...100).contains($0) ? $0 : nil }
             return DeviceStatus.Battery(name: SafeText.printable(name), percent: percent)
         }
     }

@@ -17,7 +17,7 @@ struct LapwingCtl: AsyncParsableCommand {
         subcommands: [
             VersionCommand.self, StatusCommand.self, DomainCommand.self, MonitorCommand.self, ConfigCommand.self,
             AccessCommand.self, DeviceCommand.self, USBCommand.self, PCICommand.self, GPUCommand.self,
-            WLANCommand.self, PolicyCommand.self,
+            WLANCommand.self, PolicyCommand.self, PowerCommand.self, BatteryCommand.self,
         ])
 }
 

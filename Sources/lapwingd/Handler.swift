@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Battery
 import ControlProtocol
 import DeviceConfig
 import DeviceManagement
@@ -13,6 +14,7 @@ struct Handler: Sendable {
     let paths: DevicePaths
     let domains: DomainManager
     let devices: DeviceManager
+    let power: PowerFollower
 
     /// The answer to a line of a client, whose user id is `user`.
     func answer(_ line: [UInt8], user: UInt32) async -> ControlMessage {
@@ -90,6 +92,7 @@ struct Handler: Sendable {
         case "device.request":
             return try JSONValue(encoding: await devices.request(try params.deviceRequest(), user: user))
         case "device.owners": return .object(["devices": try JSONValue(encoding: await devices.owners())])
+        case "power.status": return try JSONValue(encoding: await power.status())
         default:
             throw LapwingError(
                 "control.unknown-method", exit: .usage, "The daemon knows no such method.", subject: method,

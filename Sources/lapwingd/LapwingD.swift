@@ -61,11 +61,17 @@ struct LapwingD: AsyncParsableCommand {
                     mailbox.post(.event(.event(name: event.name, data)))
                 }
             }
-            await domains.accompany(devices)
+            let store = offline ? nil : paths.xenStore
+            let power = try PowerService(
+                paths: paths, tree: tree, store: store.map { XenStoreClient(socket: $0) }, context: context,
+                domains: { try await domains.list().domains }
+            ) { name, data in
+                mailbox.post(.event(.event(name: name, data)))
+            }
+            await domains.accompany(Companions(devices: devices, keys: power.keys))
             let handler = Handler(
                 status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths,
-                domains: domains, devices: devices)
-            let store = offline ? nil : paths.xenStore
+                domains: domains, devices: devices, power: power.follower)
             // Opened before the first look at the devices, so that none slips through in between.
             let uevents = offline ? nil : openUevents(progress)
             let hotplug = Hotplug(tools)
@@ -74,11 +80,16 @@ struct LapwingD: AsyncParsableCommand {
                     mailbox.post(.event(.event(name: name, data)))
                 }
             }
-            defer { following.cancel() }
+            let powering = Task { await power.run() }
+            defer {
+                following.cancel()
+                powering.cancel()
+                power.end()
+            }
             try await EventThread.run {
                 try Server(
                     listener: listener, handler: handler, context: context, mailbox: mailbox, xenStore: store,
-                    uevents: uevents, deviceChanged: hotplug.changed
+                    uevents: uevents, deviceChanged: hotplug.changed, powerChanged: power.changed
                 ).serve()
             }
         }

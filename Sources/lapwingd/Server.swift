@@ -28,6 +28,7 @@ final class Server {
     private let xenStore: FilePath?
     private var uevents: UeventSocket?
     private let deviceChanged: @Sendable (Uevent?) -> Void
+    private let powerChanged: @Sendable (Uevent?) -> Void
     private var watch: XenStoreWatch?
     private var clients: [Client] = []
     private var nextID = 0
@@ -48,10 +49,12 @@ final class Server {
     }
 
     /// A server; `xenStore` is the socket whose events make it look at the domains, nil for none. What `uevents` tells
-    /// goes to `deviceChanged`: nil when something was missed and everything has to be looked at.
+    /// goes to `deviceChanged`, of power supplies and input devices to `powerChanged`: nil when something was missed and
+    /// everything has to be looked at.
     init(
         listener: Listener, handler: Handler, context: Context, mailbox: Mailbox, xenStore: FilePath?,
-        uevents: UeventSocket?, deviceChanged: @escaping @Sendable (Uevent?) -> Void
+        uevents: UeventSocket?, deviceChanged: @escaping @Sendable (Uevent?) -> Void,
+        powerChanged: @escaping @Sendable (Uevent?) -> Void
     ) {
         self.listener = listener
         self.handler = handler
@@ -60,6 +63,7 @@ final class Server {
         self.xenStore = xenStore
         self.uevents = uevents
         self.deviceChanged = deviceChanged
+        self.powerChanged = powerChanged
     }
 
     /// Serves until SIGTERM, SIGINT or SIGHUP.
@@ -151,8 +155,17 @@ final class Server {
                 "the kernel does not tell of devices any more; hot-plug does not work until a restart")
             return
         }
-        for event in harvest.events where event.concern != nil { deviceChanged(event) }
-        if harvest.lost { deviceChanged(nil) }
+        for event in harvest.events {
+            switch event.concern {
+            case nil: break
+            case .power, .input: powerChanged(event)
+            default: deviceChanged(event)
+            }
+        }
+        if harvest.lost {
+            deviceChanged(nil)
+            powerChanged(nil)
+        }
     }
 
     // MARK: Clients

@@ -63,7 +63,8 @@ private let stick = "/devices/pci0000:00/0000:00:14.0/usb1/1-4"
         #expect(concern("usb", "DEVTYPE=usb_device") == .usb && concern("usb", "DEVTYPE=usb_interface") == nil)
         #expect(concern("net", "DEVTYPE=wlan") == .network && concern("ieee80211", "A=b") == .radio)
         #expect(concern("rfkill", "RFKILL_STATE=0") == .radio)
-        #expect(concern("drm", "DEVTYPE=drm_minor") == .display && concern("power_supply", "A=b") == nil)
+        #expect(concern("drm", "DEVTYPE=drm_minor") == .display && concern("thermal", "A=b") == nil)
+        #expect(concern("power_supply", "A=b") == .power && concern("input", "A=b") == .input)
     }
 
     @Test(arguments: [

@@ -72,6 +72,57 @@ import Testing
         #expect(result.text == "1\ndaemon 0\n", "\(result.errorText)")
     }
 
+    /// A battery that is drained, with its adapter.
+    private func putBattery() throws {
+        let values = [
+            "BAT0": [
+                "type": "Battery", "status": "Discharging", "energy_full_design": "50000000", "energy_full": "45000000",
+                "energy_now": "18000000", "power_now": "9000000", "capacity": "40", "cycle_count": "120",
+                "manufacturer": "LG\u{1b}[2J", "model_name": "DELL 1",
+            ], "AC": ["type": "Mains", "online": "0"],
+        ]
+        for (name, attributes) in values {
+            let place = directory.pushing("root/sys/class/power_supply").appending(name)
+            try Files.makeDirectory(place)
+            for (key, value) in attributes { try Files.write(value + "\n", to: place.appending(key)) }
+        }
+    }
+
+    @Test func `the daemon publishes the state of the batteries, and lapwingctl shows it`() async throws {
+        try putBattery()
+        let result = try await run(
+            #"""
+            "$ctl" battery --root "$2/root" --socket "$socket"; echo ctl $?
+            "$ctl" battery --root "$2/root" --socket "$socket" --json | grep -c '"slot" : 0'
+            "$ctl" power status --root "$2/root" --socket "$socket"
+            cat "$2/root/run/lapwing/power/state"
+            """#)
+        let text = result.text
+        #expect(
+            text.contains("BAT0  discharging    40 %  9.0 W  2 h 0 min    90 %     120     0  LG?[2J DELL 1"), "\(text)"
+        )
+        #expect(text.contains("ctl 0\n1\n") && text.contains("draw    9.0 W\n"), "\(text)\(result.errorText)")
+        #expect(text.contains("AC      off (Mains)\n") && text.contains("lid     none\n"), "\(text)")
+        #expect(text.contains("lapwing-power 1\nonline=0\nlid=absent\n") && text.contains("battery0.remaining=18000\n"))
+        #expect(text.hasSuffix("daemon 0\n") && !result.errorText.contains("found without it"), "\(result.errorText)")
+    }
+
+    @Test func `without a daemon the batteries are read all the same`() async throws {
+        try putBattery()
+        let result = try await SubprocessRunner().run(
+            Command(
+                programs.appending("lapwingctl").string,
+                [
+                    "power", "status", "--json", "--root", directory.appending("root").string, "--socket",
+                    directory.appending("nobody").string,
+                ], timeLimit: .seconds(60)))
+        #expect(result.succeeded && result.errorText.contains("found without it"), "\(result.errorText)")
+        let power = try JSONText.decode(JSONValue.self, from: Array(result.text.utf8), file: "power")["power"]
+        #expect(power?["mains"] == .bool(false) && power?["drawMilliwatts"] == .integer(9000))
+        #expect(power?["batteries"]?.elements?.first?["seconds"] == .integer(7200))
+        #expect(power?["batteries"]?.elements?.first?["slot"] == nil)
+    }
+
     @Test func `without a daemon lapwingctl looks for itself and says so`() async throws {
         let result = try await SubprocessRunner().run(
             Command(

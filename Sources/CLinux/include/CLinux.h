@@ -28,5 +28,6 @@ int lapwing_file_kind(const char *path);
 #include "channel.h"
 #include "device.h"
 #include "guest.h"
+#include "lid.h"
 
 #endif

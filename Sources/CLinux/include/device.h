@@ -52,10 +52,12 @@ long lapwing_root_link(int root, const char *path, char *buffer, size_t size);
 /* 0 nothing there, 1 regular file, 2 directory, 3 anything else; links are followed, inside the root. */
 int lapwing_root_kind(int root, const char *path);
 
-/* A non-blocking netlink socket that gets the kernel's messages of devices added and removed, and no others: a filter
-   in the kernel (SO_ATTACH_FILTER) keeps changes of batteries, clocks and disks from waking anybody. Netlink's header
-   gives its constants and structs behind macros that Swift does not import. */
+/* A non-blocking netlink socket that gets the kernel's messages of devices added and removed, and of power supplies that
+   changed: the filter below keeps changes of clocks, thermal zones and disks from waking anybody. Netlink's header gives
+   its constants and structs behind macros that Swift does not import. */
 int lapwing_uevent_open(void);
+/* Attaches that filter to a socket (SO_ATTACH_FILTER, whose program is a struct of macros); 0 or -errno. */
+int lapwing_uevent_filter(int fd);
 /* The length of the next message put into buffer; 0 for one that did not come from the kernel, or is empty; -EAGAIN
    for none, -ENOBUFS when some were lost, -EMSGSIZE for one of the kernel's that the buffer cannot hold. */
 long lapwing_uevent_receive(int fd, void *buffer, size_t size);

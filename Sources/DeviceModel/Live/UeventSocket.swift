@@ -5,8 +5,9 @@ public import DeviceFacts
 import LapwingCore
 import SystemPackage
 
-/// The kernel's messages of devices that come and go (netlink(7), NETLINK_KOBJECT_UEVENT). What processes send to the
-/// socket is thrown away; only root can make the kernel itself say something. It has to be read by one thread at a time.
+/// The kernel's messages of devices that come and go, and of power supplies that change (netlink(7),
+/// NETLINK_KOBJECT_UEVENT). What processes send to the socket is thrown away; only root can make the kernel itself say
+/// something. It has to be read by one thread at a time.
 public final class UeventSocket: Sendable {
     /// What came.
     public struct Harvest: Sendable, Hashable {

@@ -34,7 +34,11 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "USBChannel", kind: .library, modules: ["CLinux", "XenChannel"]),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"]),
+        Module(name: "PowerFacts", kind: .library),
         Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"]),
+        Module(
+            name: "Battery", kind: .library, modules: ["LapwingCore", "PowerFacts", "CLinux"],
+            products: ["SystemPackage"]),
         Module(
             name: "DeviceModel", kind: .library,
             modules: ["LapwingCore", "DeviceFacts", "CLinux", "CLibDRM", "CLibPCI", "CLibUSB"],
@@ -75,14 +79,15 @@ public struct ProgramSources: Sendable, Hashable {
             name: "lapwingctl", kind: .program,
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
-                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux",
+                "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux", "Battery",
+                "PowerFacts",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
             name: "lapwingd", kind: .program,
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
-                "Diagnostics", "CLinux", "XenControl",
+                "Diagnostics", "CLinux", "XenControl", "Battery", "PowerFacts",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
