@@ -153,7 +153,8 @@ public struct PowerDevice: Sendable, Hashable {
         else { return }
         trips[slot] = value
         // The guest sets it after a look: what it crosses is counted from here.
-        if !TellingRules.isAnother(told.batteries[slot], power.batteries[slot]), let now = power.batteries[slot]?.remaining
+        if !TellingRules.isAnother(told.batteries[slot], power.batteries[slot]),
+            let now = power.batteries[slot]?.remaining
         {
             told.batteries[slot]?.remaining = now
         }

@@ -42,15 +42,14 @@ public struct Service<Server: PortServer> {
         var content = StateFile.Content.nothing
         do { content = try file.read() } catch { say("\(error)") }
         let now = Self.read(power, &said, say)
-        switch content {
-        case .state(let left) where server.continues:
+        if case .state(let left) = content, server.continues {
             device = PowerDevice(left, left.told)
-        case .running, .nothing where server.continues, .state where server.continues:
+        } else if content == .running || server.continues {
             // Nobody knows what the guest was told: it hears of everything but of buttons. It waits for our event.
             let all: PowerEvents = .all.subtracting([.powerButton, .sleepButton])
-            device = PowerDevice(
-                DeviceState(told: now ?? VirtualPower(), events: all, enable: EventByte.event), now ?? VirtualPower())
-        case .nothing, .state:
+            let power = now ?? VirtualPower()
+            device = PowerDevice(DeviceState(told: power, events: all, enable: EventByte.event), power)
+        } else {
             // What is left of a domain that had the same number is none of this one's.
             device = PowerDevice(now ?? VirtualPower())
         }

@@ -30,7 +30,8 @@ extension DomainManager {
     /// The same for a domain that runs already and somebody else started.
     func serveBattery(_ name: String) async {
         guard let definition = store.load().definitions[name], let uuid = try? files.identity(name)?.uuid,
-            let domain = try? await xen.domains().first(where: { $0.uuid == uuid }), !domain.dying, domain.ending == nil,
+            let domain = try? await xen.domains().first(where: { $0.uuid == uuid }), !domain.dying,
+            domain.ending == nil,
             definition.settings.type == .hvm, definition.settings.battery == .virtual,
             !Files.exists(batteryFile(domain.id))
         else { return }
