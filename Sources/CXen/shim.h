@@ -30,12 +30,13 @@ static inline uint32_t lapwing_xen_slots(void)
     return LAPWING_XEN_SLOTS;
 }
 
-/* A server without a page for buffered requests; its number here. */
+/* A server without a page for buffered requests (hvm_op.h: HVM_IOREQSRV_BUFIOREQ_OFF, which only Xen's own tools see); its
+   number. */
 static inline int lapwing_xen_server_make(xendevicemodel_handle *model, uint16_t domain)
 {
     ioservid_t id = 0;
 
-    return xendevicemodel_create_ioreq_server(model, domain, HVM_IOREQSRV_BUFIOREQ_OFF, &id) < 0 ? -errno : id;
+    return xendevicemodel_create_ioreq_server(model, domain, 0, &id) < 0 ? -errno : id;
 }
 
 static inline int lapwing_xen_server_drop(xendevicemodel_handle *model, uint16_t domain, uint16_t id)

@@ -130,7 +130,14 @@ public struct Service<Server: PortServer> {
     }
 
     private func carryOut(_ order: InterruptLine.Order?) throws(ACPIError) {
-        if let order { try server.setLine(order == .raise) }
+        switch order {
+        case .raise: try server.setLine(true)
+        case .lower: try server.setLine(false)
+        case .pulse:
+            try server.setLine(true)
+            try server.setLine(false)
+        case nil: break
+        }
     }
 
     /// A state that cannot be kept keeps nobody from being served.

@@ -263,6 +263,9 @@ private struct ModelGuest {
         #expect(line.milliseconds(now: now) == 101)
         #expect(line.follow(false, now: now) == .lower)
         #expect(line.follow(false, now: now) == nil)
+        // One more interrupt, for an event of somebody else that was lowered with ours.
+        #expect(line.milliseconds(now: now) == 51 && line.elapsed(now: now) == nil)
+        #expect(line.elapsed(now: now + InterruptLine.settling) == .pulse)
         #expect(line.milliseconds(now: now) == -1 && line.elapsed(now: .max) == nil)
     }
 

@@ -236,7 +236,6 @@ private final class Machine: Sendable {
         #expect(third.read(0xAFE1) == 0)
         // It may have been left up.
         #expect(third.state.withLock { $0.line.first } == false)
-        #expect(third.state.withLock { !$0.line.contains(true) })
         #expect(machine.end() == .success("stopped"))
     }
 

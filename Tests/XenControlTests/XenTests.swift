@@ -97,6 +97,25 @@ import XenChannel
         #expect(dark.contains("vnc = 0\n") && !dark.contains("vnclisten"))
     }
 
+    @Test func `a virtual battery brings tables for an HVM guest only, and passing one through is refused`() throws {
+        let memory = ByteSize(bytes: 1 << 30)
+        let line = "acpi_firmware = \"/usr/share/lapwing/acpi/battery.aml\"\n"
+        var work = configuration(DomainSettings(type: .hvm, memory: memory, vcpus: 1, battery: .virtual))
+        #expect(try work.text().contains(line))
+        work.hasPowerTables = false
+        #expect(try !work.text().contains("acpi_firmware"))
+        for type in [DomainSettings.Kind.pv, .pvh] {
+            let text = try configuration(
+                DomainSettings(type: type, memory: memory, vcpus: 1, kernel: "/k", battery: .virtual)
+            ).text()
+            #expect(!text.contains("acpi_firmware"))
+        }
+        let error = #expect(throws: LapwingError.self) {
+            try configuration(DomainSettings(type: .hvm, memory: memory, vcpus: 1, battery: .passthrough)).text()
+        }
+        #expect(error?.message.contains("passed through") == true)
+    }
+
     @Test func `a value that could end its quotes is never written`() {
         for bad in ["/k\" on_crash=\"x", "/k\n", "/k\\", "/a,readonly=off"] {
             let settings = DomainSettings(
