@@ -117,6 +117,10 @@ let package = Package(
         .executableTarget(
             name: "policy-benchmark", dependencies: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
             path: "Benchmarks/device/policy-benchmark", swiftSettings: strict),
+        // What an access of a guest to its virtual battery costs
+        .executableTarget(
+            name: "acpi-benchmark", dependencies: ["PowerFacts", "VirtualACPI"],
+            path: "Benchmarks/device/acpi-benchmark", swiftSettings: strict),
         // Between dom0 and guests: the C library and nothing else
         module("XenChannel", ["CLinux"]),
         module("USBChannel", ["CLinux", "XenChannel"]),

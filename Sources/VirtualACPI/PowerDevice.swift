@@ -86,6 +86,11 @@ public struct PowerDevice: Sendable, Hashable {
         var events: PowerEvents
         var byte: EventByte
         var trips: [UInt32]
+
+        /// The head of the state's text.
+        var head: [UInt8] {
+            DeviceState.head(events: events, status: byte.status, enable: byte.enable, trips: trips)
+        }
     }
     var kept: Kept { Kept(events: events, byte: byte, trips: trips) }
 

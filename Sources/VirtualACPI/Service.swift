@@ -107,7 +107,8 @@ public struct Service<Server: PortServer> {
             if case .access(let access) = request {
                 let before = device.kept
                 value = device.serve(access)
-                if device.kept != before { save() }
+                let after = device.kept
+                if after.trips != before.trips { save() } else if after != before { save(headOnly: true) }
                 try follow()
             }
             try server.answer(processor, value)
@@ -141,9 +142,9 @@ public struct Service<Server: PortServer> {
     }
 
     /// A state that cannot be kept keeps nobody from being served.
-    private mutating func save() {
+    private mutating func save(headOnly: Bool = false) {
         do {
-            try file.write(device.state)
+            if headOnly { try file.write(device) } else { try file.write(device.state) }
             said["state"] = nil
         } catch {
             Self.complain("state", error, &said, say)

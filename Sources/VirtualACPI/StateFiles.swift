@@ -26,32 +26,40 @@ enum SmallFile {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Puts a text in the place of a file, for all to read.
-    static func write(_ text: String, to path: String) throws(ACPIError) {
+    /// Puts a text in the place of a file, for all to read, and returns the open file.
+    static func write(_ text: String, to path: String) throws(ACPIError) -> Int32 {
         let temporary = path + ".new"
         let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
         if file < 0 { throw ACPIError("acpi.file", temporary, errno) }
         let bytes = Array(text.utf8)
         let wrote = Glibc.write(file, bytes, bytes.count)
         let code = errno
-        close(file)
         // In one write or not at all: it is far smaller than what a file system could want to split.
         guard wrote == bytes.count else {
+            close(file)
             throw ACPIError("acpi.file", temporary, wrote < 0 ? code : ENOSPC)
         }
-        if rename(temporary, path) < 0 { throw ACPIError("acpi.file", path, errno) }
+        if rename(temporary, path) < 0 {
+            let code = errno
+            close(file)
+            throw ACPIError("acpi.file", path, code)
+        }
+        return file
     }
 }
 
 /// The file with what outlives the process that serves a domain (`DeviceState`).
-public struct StateFile: Sendable {
+public final class StateFile {
     /// Where the files of all domains are.
     public static let directory = "/run/lapwing/acpi"
     /// Its path.
     public let path: String
+    private var file: Int32 = -1
 
     /// The file of a domain, in `directory` or in another one.
     public init(domain: UInt16, directory: String = StateFile.directory) { path = "\(directory)/\(domain)" }
+
+    deinit { if file >= 0 { close(file) } }
 
     /// What the file can say.
     public enum Content: Sendable, Hashable {
@@ -74,7 +82,18 @@ public struct StateFile: Sendable {
     }
 
     /// Replaces the file.
-    public func write(_ state: DeviceState) throws(ACPIError) { try SmallFile.write(state.text, to: path) }
+    public func write(_ state: DeviceState) throws(ACPIError) {
+        if file >= 0 { close(file) }
+        file = -1
+        file = try SmallFile.write(state.text, to: path)
+    }
+
+    /// Writes the head of `state` over the one before. A write of these few bytes, all in one page, is whole even when the
+    /// process is killed in it, and costs a twentieth of a rename.
+    func write(_ device: PowerDevice) throws(ACPIError) {
+        let head = device.kept.head
+        if file < 0 || pwrite(file, head, head.count, 0) != head.count { try write(device.state) }
+    }
 }
 
 /// The file in which the daemon says what guests are to see (`VirtualPower`), followed by inotify(7).

@@ -73,6 +73,8 @@ import Testing
             told: .laptop, events: [.mains, .information(1)], status: 0x20, enable: 0xFF, trips: [7, .max])
         state.told.powerPresses = 3
         let text = state.text
+        #expect(
+            text.hasPrefix("lapwing-acpi 1\nevents=00000801\nstatus=20\nenable=ff\ntrip=00000007\ntrip=ffffffff\n\nl"))
         #expect(DeviceState(text: text) == state)
         // The text of what was told may end earlier, between two of its lines.
         let least = text.utf8.count - VirtualPower.laptop.text.utf8.count
@@ -81,7 +83,8 @@ import Testing
             #expect(half == nil || end > least, "\(end)")
         }
         for (from, to) in [
-            ("events=", "events=4096\n#"), ("status=32", "status=256"), ("trip1=", "trip2="), ("enable=", "enable=-"),
+            ("events=00000801", "events=00001801"), ("status=20", "status=120"), ("trip=", "trap="), ("=ff", "=-1"),
+            ("=ff", "=FF"),
             ("lapwing-acpi 1", "lapwing-acpi 2"), ("\n\n", "\n"),
         ] {
             #expect(DeviceState(text: text.replacing(from, with: to, maxReplacements: 1)) == nil, "\(to)")
