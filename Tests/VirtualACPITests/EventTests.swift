@@ -279,7 +279,8 @@ private struct ModelGuest {
         var dice = Dice(3)
         var line = InterruptLine()
         for _ in 0..<10_000 {
-            let now = [0, 1, .max, .max - 1, dice.next(), dice.next() >> 30].randomElement(using: &dice) ?? 0
+            let times: [UInt64] = [0, 1, UInt64.max, UInt64.max - 1, dice.next(), dice.next() >> 30]
+            let now = times.randomElement(using: &dice) ?? 0
             switch Int.random(in: 0..<3, using: &dice) {
             case 0: _ = line.follow(Bool.random(using: &dice), now: now)
             case 1: _ = line.elapsed(now: now)

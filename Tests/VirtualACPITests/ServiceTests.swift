@@ -45,7 +45,7 @@ private final class TestServer: PortServer, Sendable {
 
     func drain() throws(ACPIError) {
         var byte: UInt8 = 0
-        _ = read(events, &byte, 1)
+        _ = Glibc.read(events, &byte, 1)
     }
     func take(_ processor: Int) -> PortRequest? { state.withLock { $0.requests[processor] } }
     func answer(_ processor: Int, _ value: UInt64) throws(ACPIError) {
@@ -71,7 +71,7 @@ private final class TestServer: PortServer, Sendable {
             state.answers[processor] = nil
             state.requests[processor] = .access(access)
         }
-        _ = write(bell, [1], 1)
+        _ = Glibc.write(bell, [1], 1)
         for _ in 0..<5000 {
             if let answer = state.withLock({ $0.answers[processor] }) { return answer }
             usleep(1000)
@@ -137,8 +137,9 @@ private final class Machine: Sendable {
         }
         DispatchQueue.global().async { [self] in
             let result: Result<String, ACPIError>
-            do {
-                result = .success("\(try service.run { ready.signal() })")
+            do throws(ACPIError) {
+                let ending = try service.run { ready.signal() }
+                result = .success("\(ending)")
             } catch {
                 result = .failure(error)
             }
