@@ -80,6 +80,23 @@ struct ProgramsTests {
         #expect(throws: LapwingError.self) { try ProgramCheck.check(cut, name: "cut") }
     }
 
+    @Test func `a table is whole or it is refused`() throws {
+        var table = [UInt8](repeating: 0, count: 40)
+        table.replaceSubrange(0..<5, with: Array("SSDT".utf8) + [40])
+        table[9] = 0 &- table.reduce(0, &+)
+        try PowerTables.check(table, name: "battery.asl")
+        for change in [0, 4, 9, 39] {
+            var bad = table
+            bad[change] &+= 1
+            let error = #expect(throws: LapwingError.self) { try PowerTables.check(bad, name: "battery.asl") }
+            #expect(error?.code == "tables.unfit" && error?.subject == "battery.asl")
+        }
+        #expect(throws: LapwingError.self) { try PowerTables.check(Array(table.dropLast()), name: "x") }
+        #expect(throws: LapwingError.self) { try PowerTables.check([], name: "x") }
+        let command = PowerTables.compilation(of: "/a/battery.asl", to: "/b/battery.aml")
+        #expect(command.arguments.contains("-we") && command.arguments.contains("/b/battery"))
+    }
+
     @Test func `the recipe's rules become a file of their own, in their order`() throws {
         var recipe = Recipe()
         recipe.passthrough.policy = ["deny usb class=hub", "assign wlan to net persistent"]
