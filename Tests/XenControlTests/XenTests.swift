@@ -2,6 +2,7 @@
 
 import DeviceConfig
 import LapwingCore
+import Synchronization
 import SystemPackage
 import Testing
 import XenChannel
@@ -114,6 +115,34 @@ import XenChannel
             try configuration(DomainSettings(type: .hvm, memory: memory, vcpus: 1, battery: .passthrough)).text()
         }
         #expect(error?.message.contains("passed through") == true)
+    }
+
+    /// systemd as far as it starts units: none, and with a reason.
+    private final class Refusing: ProcessRunner {
+        let log = Mutex<[String]>([])
+        func run(_ command: Command) async throws -> CommandResult {
+            log.withLock { $0.append(command.line) }
+            return command.arguments.first == "show"
+                ? CommandResult(ending: .exited(0), output: Array("The domain is not there.\n".utf8))
+                : CommandResult(ending: .exited(1))
+        }
+        func lines(
+            _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
+        ) async throws -> CommandResult { try await run(command) }
+    }
+
+    @Test func `what serves a battery is a unit by the domain's number, and says itself why it failed`() async throws {
+        let runner = Refusing()
+        let xen = XLHypervisor(runner: runner, run: "/run/lapwing/domains")
+        let error = await #expect(throws: LapwingError.self) { try await xen.startBattery(7) }
+        #expect(error?.code == "xen.battery" && error?.cause == "The domain is not there.")
+        await xen.stopBattery(7)
+        let lines = runner.log.withLock { $0 }
+        #expect(lines.first == "systemctl start lapwing-acpi@7.service")
+        #expect(
+            lines.suffix(2) == [
+                "systemctl stop lapwing-acpi@7.service", "systemctl reset-failed lapwing-acpi@7.service",
+            ])
     }
 
     @Test func `a value that could end its quotes is never written`() {
