@@ -117,7 +117,7 @@ public final class PowerFile {
 
     private func watch() throws(ACPIError) {
         if mkdir(directory, 0o755) < 0, errno != EEXIST { throw ACPIError("acpi.file", directory, errno) }
-        let events = UInt32(IN_MOVED_TO) | UInt32(IN_CLOSE_WRITE) | UInt32(IN_ONLYDIR)
+        let events = UInt32(IN_MOVED_TO) | UInt32(IN_ONLYDIR)
         if inotify_add_watch(changes, directory, events) < 0 { throw ACPIError("acpi.wait", directory, errno) }
     }
 
