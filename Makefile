@@ -51,11 +51,12 @@ bench: lapwing
 
 bench-device:
 	@.ci/setup Benchmarks/device/host-packages
-	@for product in lapwingctl policy-benchmark; do \
+	@for product in lapwingctl policy-benchmark acpi-benchmark; do \
 		swift build -c release -Xswiftc -Onone --scratch-path .build/device --product $$product --static-swift-stdlib \
 			|| exit; \
 	done
 	@Benchmarks/device/run
+	@.build/device/release/acpi-benchmark
 
 clean:
 	rm -rf .build out

@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "lapwingd", targets: ["lapwingd"]),
         .executable(name: "lapwing-install", targets: ["lapwing-install"]),
         .executable(name: "lapwing-usb", targets: ["lapwing-usb"]),
+        .executable(name: "lapwing-acpi", targets: ["lapwing-acpi"]),
         .executable(name: "lapwing-agent", targets: ["lapwing-agent"]),
     ],
     dependencies: [
@@ -68,6 +69,7 @@ let package = Package(
         .systemLibrary(name: "CLibUSB", path: "Sources/CLibUSB", pkgConfig: "libusb-1.0"),
         .systemLibrary(name: "CLibPCI", path: "Sources/CLibPCI", pkgConfig: "libpci"),
         .systemLibrary(name: "CLibDRM", path: "Sources/CLibDRM", pkgConfig: "libdrm"),
+        .systemLibrary(name: "CXen", path: "Sources/CXen"),
         module(
             "DeviceModel",
             ["LapwingCore", "DeviceFacts", "CLinux", "CLibUSB", "CLibPCI", "CLibDRM", systemPackage]),
@@ -116,9 +118,14 @@ let package = Package(
         .executableTarget(
             name: "policy-benchmark", dependencies: ["LapwingCore", "DeviceFacts", "DevicePolicy"],
             path: "Benchmarks/device/policy-benchmark", swiftSettings: strict),
+        // What an access of a guest to its virtual battery costs
+        .executableTarget(
+            name: "acpi-benchmark", dependencies: ["PowerFacts", "VirtualACPI"],
+            path: "Benchmarks/device/acpi-benchmark", swiftSettings: strict),
         // Between dom0 and guests: the C library and nothing else
         module("XenChannel", ["CLinux"]),
         module("USBChannel", ["CLinux", "XenChannel"]),
+        module("VirtualACPI", ["PowerFacts", "CXen"]),
         // Inside an emulated machine
         module("GuestAgent", ["CLinux", "XenChannel"]),
         // Programs
@@ -147,6 +154,7 @@ let package = Package(
             "lapwing-install", ["LapwingCore", "DeviceConfig", "TargetInstall", systemPackage, arguments]),
         // Runs in dom0 and in guests of any make.
         freestandingProgram("lapwing-usb", ["CLinux", "USBChannel", "XenChannel"]),
+        program("lapwing-acpi", ["CLinux", "VirtualACPI"]),
         // Brought into throw-away copies of images by a cpio archive, and into guests of any make.
         freestandingProgram("lapwing-agent", ["GuestAgent"]),
         .executableTarget(
@@ -157,6 +165,7 @@ let package = Package(
         tests("LapwingCore", []),
         tests("XenChannel", ["CLinux"]),
         tests("USBChannel", ["CLinux", "XenChannel"]),
+        tests("VirtualACPI", ["PowerFacts", "LapwingCore", systemPackage]),
         tests("SchedulerSimulation", ["LapwingCore", systemPackage]),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),
         tests("ControlProtocol", ["LapwingCore"]),

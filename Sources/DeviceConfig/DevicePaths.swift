@@ -35,6 +35,8 @@ public struct DevicePaths: Sendable, Hashable {
     public var domainDisks: FilePath { at("/var/lib/lapwing/disks") }
     /// What holds until the machine restarts: `/run/lapwing/domains`.
     public var domainRun: FilePath { at("/run/lapwing/domains") }
+    /// What is kept of each domain with a virtual battery, a file named by its number: `/run/lapwing/acpi`.
+    public var acpiRun: FilePath { at("/run/lapwing/acpi") }
     /// What is assigned for good: `/var/lib/lapwing/assignments.json`.
     public var assignments: FilePath { at("/var/lib/lapwing/assignments.json") }
     /// The device transaction under way: `/run/lapwing/transaction.json`. Nothing of it outlives a restart of the machine.

@@ -121,6 +121,12 @@ public enum DefinitionCheck {
             if !settings.boot.isEmpty { add("boot", "Only an HVM domain starts from disks by itself.", "Remove it.") }
             if settings.display != .none { add("display", "Only an HVM domain has a screen.", "Write display: none.") }
         }
+        if settings.battery == .passthrough {
+            add(
+                "battery",
+                "The battery cannot be passed through: nobody has described the ports of this platform's battery.",
+                "battery: virtual works on every machine.")
+        }
         if Set(settings.boot).count != settings.boot.count { add("boot", "A device stands twice in the order.") }
         disks(settings, add)
         return found

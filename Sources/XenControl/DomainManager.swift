@@ -163,6 +163,7 @@ public actor DomainManager {
             lookAgain = false
             await lookOnce()
         }
+        await sweepBatteries()
         await companion?.domainsChanged()
     }
 
@@ -198,6 +199,7 @@ public actor DomainManager {
         case .finish: try await make(name, why: "taken up again", user: nil)
         case .runs(let reason):
             note(name, .running, reason)
+            await serveBattery(name)
             if let reason { tell("running", name, reason) }
         case .clear(let why):
             try await clear(name)

@@ -120,6 +120,7 @@ extension DomainManager {
         do {
             let identity = try prepare(definition)
             var present = try await xen.domains()
+            var fresh = false
             if let other = present.first(where: { $0.name == name && $0.uuid != identity.uuid }) {
                 throw LapwingError(
                     "domain.name-taken", exit: .busy, "Xen has a domain of this name that is another one.",
@@ -128,6 +129,7 @@ extension DomainManager {
             }
             if !present.contains(where: { $0.uuid == identity.uuid }) {
                 tell("starting", name, why, user: user)
+                fresh = true
                 try await companion?.mayStart(name)
                 try await writeConfiguration(definition, identity)
                 try await xen.create(name)
@@ -143,6 +145,7 @@ extension DomainManager {
                 throw died(name, "it was gone as soon as it was made")
             }
             if domain.paused {
+                await serveBattery(definition, domain.id, fresh: fresh)
                 try await companion?.join(name)
                 try await xen.unpause(domain.id)
             }
@@ -231,6 +234,7 @@ extension DomainManager {
     private func writeConfiguration(_ definition: DomainDefinition, _ identity: DomainIdentity) async throws {
         var configuration = try configuration(definition, identity)
         configuration.takesFunctions = await companion?.canGiveFunctions() ?? false
+        configuration.hasPowerTables = Files.exists(paths.at(XLConfiguration.powerTables))
         try Files.makeDirectory(paths.domainRun)
         try Files.write(
             Array(try configuration.text().utf8),

@@ -19,6 +19,10 @@ public protocol Hypervisor: Sendable {
     func destroy(_ id: Int) async throws
     /// Stops the unit a domain was made in, which destroys the domain and its device model.
     func clearUnit(_ name: String) async
+    /// Starts what serves the virtual battery of a domain, and returns once it serves.
+    func startBattery(_ id: Int) async throws
+    /// Stops it. The domain has to be gone, or never to have been served: whoever asks an unserved port waits.
+    func stopBattery(_ id: Int) async
 }
 
 /// Traps on each use: the start for tests that must not reach Xen.
@@ -38,6 +42,10 @@ public struct TrappingHypervisor: Hypervisor {
     public func destroy(_ id: Int) async throws { trap("destroy \(id)") }
     /// Traps.
     public func clearUnit(_ name: String) async { trap("clear \(name)") }
+    /// Traps.
+    public func startBattery(_ id: Int) async throws { trap("battery \(id)") }
+    /// Traps.
+    public func stopBattery(_ id: Int) async { trap("no battery \(id)") }
 }
 
 /// Xen through `xl` and systemd.
@@ -116,8 +124,31 @@ public struct XLHypervisor: Hypervisor {
 
     /// Stops the unit, which destroys the domain and leaves nothing it started, and forgets its failure.
     public func clearUnit(_ name: String) async {
-        let unit = Self.unit(name)
+        await clear(unit: Self.unit(name))
+    }
+
+    private func clear(unit: String) async {
         _ = try? await runner.run(Command("systemctl", ["stop", unit], timeLimit: Self.createLimit))
         _ = try? await runner.run(Command("systemctl", ["reset-failed", unit], timeLimit: Self.shortLimit))
     }
+
+    /// The unit that serves a domain's virtual battery.
+    static func batteryUnit(_ id: Int) -> String { "lapwing-acpi@\(id).service" }
+
+    /// Starts the unit, which tells when it serves.
+    public func startBattery(_ id: Int) async throws {
+        let unit = Self.batteryUnit(id)
+        let command = Command("systemctl", ["start", unit], timeLimit: Self.shortLimit)
+        let result = try await runner.run(command)
+        if result.succeeded { return }
+        let show = Command("systemctl", ["show", "--property=StatusText", "--value", unit], timeLimit: Self.shortLimit)
+        let said = try? await runner.run(show).text.split(whereSeparator: \.isNewline).first
+        throw LapwingError(
+            "xen.battery", exit: .unavailable, "The domain's battery is not served.", subject: unit,
+            cause: SafeText.printable(String(said ?? "systemd did not start it")),
+            hint: "\"journalctl --unit=\(unit)\" says more.")
+    }
+
+    /// Stops the unit and forgets its failure.
+    public func stopBattery(_ id: Int) async { await clear(unit: Self.batteryUnit(id)) }
 }

@@ -21,6 +21,13 @@ public struct XLConfiguration {
     /// True when PCI functions may be attached to it later: Xen then makes it tables for the IOMMU, which cannot be done
     /// afterwards (xl.cfg(5), `passthrough`). Without an IOMMU Xen would refuse the domain.
     public var takesFunctions = false
+    /// True when the guest's own ACPI tables can be added to those of Xen.
+    public var hasPowerTables = true
+
+    /// The tables of a virtual battery, with mains, lid and buttons; made from Firmware/ACPI/battery.asl.
+    public static let powerTables = "/usr/share/lapwing/acpi/battery.aml"
+    /// True when an ACPI of its own tells the guest of the battery; other domains have the XenStore.
+    var hasVirtualACPI: Bool { settings.type == .hvm && settings.battery == .virtual && hasPowerTables }
 
     /// Describes a configuration.
     public init(name: String, uuid: String, settings: DomainSettings, disks: FilePath, run: FilePath) {
@@ -66,6 +73,7 @@ public struct XLConfiguration {
         try set("on_crash", "preserve")
         if settings.type == .hvm {
             let boot = settings.boot.isEmpty ? [.cdrom, .disk] : settings.boot
+            if hasVirtualACPI { try set("acpi_firmware", Self.powerTables) }
             try set("boot", boot.map { $0 == .disk ? "c" : "d" }.joined())
             try set("serial", "pty")
             // Ports for USB devices that are attached while it runs.

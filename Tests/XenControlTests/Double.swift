@@ -93,6 +93,19 @@ final class RecordingXen: Hypervisor {
             if state.units.remove(name) != nil { state.domains.removeAll { $0.name == name } }
         }
     }
+
+    /// As the process does, leaves a file.
+    func startBattery(_ id: Int) async throws {
+        try called("battery \(id)")
+        try Files.makeDirectory(battery(id).removingLastComponent())
+        try Files.write("served", to: battery(id))
+    }
+
+    func stopBattery(_ id: Int) async { try? called("no battery \(id)") }
+
+    func battery(_ id: Int) -> FilePath {
+        run.removingLastComponent().appending("acpi").appending(String(id))
+    }
 }
 
 /// A clock that a test moves.

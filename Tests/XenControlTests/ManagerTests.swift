@@ -214,6 +214,90 @@ import Testing
         #expect(try await first.value.outcome == "stopped")
     }
 
+    private func machineWithBattery(_ change: (inout DomainSettings) -> Void = { _ in }) throws -> TestDevice {
+        let device = try TestDevice()
+        let table = device.paths.at(XLConfiguration.powerTables)
+        try Files.makeDirectory(table.removingLastComponent())
+        try Files.write("SSDT", to: table)
+        try device.define("work") {
+            $0.type = .hvm
+            $0.kernel = nil
+            $0.battery = .virtual
+            change(&$0)
+        }
+        return device
+    }
+
+    @Test func `a virtual battery is served before the domain runs, and no longer when it is gone`() async throws {
+        let device = try machineWithBattery()
+        let manager = device.manager()
+        _ = try await manager.start("work", user: nil)
+        #expect(device.xen.calls == ["create work", "battery 1", "unpause 1"])
+        let text = try Files.text(device.paths.domainRun.appending("work.cfg"))
+        #expect(text.contains("acpi_firmware = \"/usr/share/lapwing/acpi/battery.aml\"\n"))
+        await manager.look()
+        #expect(device.xen.calls.count == 3)
+        device.xen.end("work", .reboot)
+        await manager.look()
+        #expect(
+            device.xen.calls.suffix(5) == [
+                "clear work", "create work", "battery 2", "unpause 2", "no battery 1",
+            ])
+        #expect(!Files.exists(device.xen.battery(1)) && Files.exists(device.xen.battery(2)))
+        // A domain that is removed by somebody else, and a daemon that did not see it.
+        device.xen.set { $0.domains.removeAll { $0.id != 0 } }
+        await device.manager().look()
+        #expect(device.xen.calls.last == "no battery 2" && !Files.exists(device.xen.battery(2)))
+    }
+
+    @Test func `a battery that cannot be served is told, and the domain runs all the same`() async throws {
+        let device = try machineWithBattery()
+        device.xen.set { $0.failing = ["battery 1"] }
+        let manager = device.manager()
+        _ = try await manager.start("work", user: nil)
+        #expect(device.xen.calls == ["create work", "battery 1", "no battery 1", "unpause 1"])
+        #expect(device.events == ["work starting", "work no-battery", "work started"])
+        // An image without the tables gives none.
+        let bare = try machineWithBattery()
+        try Files.remove(bare.paths.at(XLConfiguration.powerTables))
+        _ = try await bare.manager().start("work", user: nil)
+        #expect(bare.xen.calls == ["create work", "unpause 1"])
+        #expect(bare.events == ["work starting", "work no-battery", "work started"])
+        let text = try Files.text(bare.paths.domainRun.appending("work.cfg"))
+        #expect(!text.contains("acpi_firmware"))
+    }
+
+    @Test func `a domain with a number from long ago, or started by somebody else, is served anew`() async throws {
+        let device = try machineWithBattery()
+        try Files.makeDirectory(device.paths.acpiRun)
+        try Files.write("old", to: device.xen.battery(1))
+        let manager = device.manager()
+        _ = try await manager.start("work", user: nil)
+        #expect(device.xen.calls == ["create work", "no battery 1", "battery 1", "unpause 1"])
+        // Destroyed and restored by hand: its guest runs already.
+        let uuid = try #require(try await manager.show("work").uuid)
+        _ = try await manager.stop("work", force: true, seconds: 0, user: nil)
+        device.xen.set {
+            $0.domains.append(XenDomain(id: 9, name: "work", uuid: uuid, memory: 64, vcpus: 1))
+        }
+        await manager.look()
+        #expect(device.xen.calls.suffix(2) == ["battery 9", "no battery 1"])
+        await manager.look()
+        #expect(device.xen.calls.filter { $0 == "battery 9" }.count == 1)
+    }
+
+    @Test func `a domain without device model, or without a wish for a battery, has no process for it`() async throws {
+        let none = try machineWithBattery { $0.battery = .none }
+        _ = try await none.manager().start("work", user: nil)
+        #expect(none.xen.calls == ["create work", "unpause 1"])
+        let small = try machineWithBattery {
+            $0.type = .pvh
+            $0.kernel = "/boot/vmlinuz"
+        }
+        _ = try await small.manager().start("work", user: nil)
+        #expect(small.xen.calls == ["create work", "unpause 1"] && !small.events.contains("work no-battery"))
+    }
+
     @Test func `the domains of the machine's start come in order, once, and a bad one stops no other`() async throws {
         let device = try TestDevice()
         try device.define("b") { $0.autostart = true }

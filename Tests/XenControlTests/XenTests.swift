@@ -2,6 +2,7 @@
 
 import DeviceConfig
 import LapwingCore
+import Synchronization
 import SystemPackage
 import Testing
 import XenChannel
@@ -95,6 +96,53 @@ import XenChannel
             DomainSettings(type: .hvm, memory: ByteSize(bytes: 1 << 30), vcpus: 1)
         ).text()
         #expect(dark.contains("vnc = 0\n") && !dark.contains("vnclisten"))
+    }
+
+    @Test func `a virtual battery brings tables for an HVM guest only, and passing one through is refused`() throws {
+        let memory = ByteSize(bytes: 1 << 30)
+        let line = "acpi_firmware = \"/usr/share/lapwing/acpi/battery.aml\"\n"
+        var work = configuration(DomainSettings(type: .hvm, memory: memory, vcpus: 1, battery: .virtual))
+        #expect(try work.text().contains(line))
+        work.hasPowerTables = false
+        #expect(try !work.text().contains("acpi_firmware"))
+        for type in [DomainSettings.Kind.pv, .pvh] {
+            let text = try configuration(
+                DomainSettings(type: type, memory: memory, vcpus: 1, kernel: "/k", battery: .virtual)
+            ).text()
+            #expect(!text.contains("acpi_firmware"))
+        }
+        let error = #expect(throws: LapwingError.self) {
+            try configuration(DomainSettings(type: .hvm, memory: memory, vcpus: 1, battery: .passthrough)).text()
+        }
+        #expect(error?.message.contains("passed through") == true)
+    }
+
+    /// systemd as far as it starts units: none, and with a reason.
+    private final class Refusing: ProcessRunner {
+        let log = Mutex<[String]>([])
+        func run(_ command: Command) async throws -> CommandResult {
+            log.withLock { $0.append(command.line) }
+            return command.arguments.first == "show"
+                ? CommandResult(ending: .exited(0), output: Array("The domain is not there.\n".utf8))
+                : CommandResult(ending: .exited(1))
+        }
+        func lines(
+            _ command: Command, _ body: @escaping @Sendable (String) async throws -> Void
+        ) async throws -> CommandResult { try await run(command) }
+    }
+
+    @Test func `what serves a battery is a unit by the domain's number, and says itself why it failed`() async throws {
+        let runner = Refusing()
+        let xen = XLHypervisor(runner: runner, run: "/run/lapwing/domains")
+        let error = await #expect(throws: LapwingError.self) { try await xen.startBattery(7) }
+        #expect(error?.code == "xen.battery" && error?.cause == "The domain is not there.")
+        await xen.stopBattery(7)
+        let lines = runner.log.withLock { $0 }
+        #expect(lines.first == "systemctl start lapwing-acpi@7.service")
+        #expect(
+            lines.suffix(2) == [
+                "systemctl stop lapwing-acpi@7.service", "systemctl reset-failed lapwing-acpi@7.service",
+            ])
     }
 
     @Test func `a value that could end its quotes is never written`() {

@@ -30,11 +30,12 @@ struct ImageGraph {
             ToolsTree.step(lock, store: store),
             try DeviceSysroot.step(lock, store: store),
             try await Self.programs(builder, architecture),
+            PowerTables.step(sources: builder.settings.source.appending("Firmware").appending("ACPI")),
             try RootBaseStep.step(
                 base, packages: lock.packages(in: .root), store: store, epoch: epoch,
                 executable: try HostNamespaces.ownExecutable()),
             try RootImageStep.step(
-                base: base, programs: DevicePrograms.id,
+                base: base, programs: DevicePrograms.id, tables: PowerTables.id,
                 contents: try Self.contents(recipe, recipeDigest, lockDigest), seed: seed, epoch: epoch),
             try InitrdStep.step(
                 root: base, packages: Self.initrdPackages(lock), store: store,

@@ -78,6 +78,13 @@ public enum DeviceOverlay {
 
     /// The result of the step `programs` as a tree, with the modes and owners of the device.
     public static func programsTree(_ result: FilePath) throws -> FileTree {
+        var tree = try resultTree(result)
+        for (link, target) in links { try tree.addSymlink("usr/lib/systemd/system/" + link, to: target) }
+        return tree
+    }
+
+    /// What a step has in `root` of its result, laid out as the image's root, as a tree.
+    public static func resultTree(_ result: FilePath) throws -> FileTree {
         var tree = FileTree()
         func walk(_ directory: FilePath, _ path: String) throws {
             for name in try Files.names(in: directory) {
@@ -95,7 +102,6 @@ public enum DeviceOverlay {
             }
         }
         try walk(result.appending("root"), "")
-        for (link, target) in links { try tree.addSymlink("usr/lib/systemd/system/" + link, to: target) }
         return tree
     }
 

@@ -13,11 +13,12 @@ public enum DeviceSysroot {
     /// The packages to lock for it.
     public static let packages = [
         "libc6-dev", "libcrypt-dev", "libdrm-dev", "libgcc-14-dev", "libpci-dev", "libstdc++-14-dev",
-        "libusb-1.0-0-dev", "linux-libc-dev",
+        "libusb-1.0-0-dev", "libxen-dev", "linux-libc-dev",
     ]
     /// What the linked programs need at run time; the image's root must have these.
     public static let runtimePackages = [
         "libc6", "libcrypt1", "libdrm2", "libgcc-s1", "libpci3", "libstdc++6", "libusb-1.0-0",
+        "libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1", "libxentoolcore1",
     ]
     /// Packages that come along by dependency and hold nothing a link needs: sanitizers, documentation, programs.
     static let unneeded: Set<String> = [

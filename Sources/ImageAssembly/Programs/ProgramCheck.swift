@@ -9,7 +9,8 @@ enum ProgramCheck {
     /// The libraries a program may load: those of `DeviceSysroot.runtimePackages`.
     static let libraries: Set<String> = [
         "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6", "libcrypt.so.1", "libdrm.so.2",
-        "libpci.so.3", "libusb-1.0.so.0", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
+        "libpci.so.3", "libusb-1.0.so.0", "libxendevicemodel.so.1", "libxenevtchn.so.1", "libxenforeignmemory.so.1",
+        "libxentoolcore.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
     ]
 
     /// Throws `programs.unfit` when a program is no stripped 64-bit ELF file, is too large, loads another library, or

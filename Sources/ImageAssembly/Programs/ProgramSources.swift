@@ -14,6 +14,8 @@ public struct ProgramSources: Sendable, Hashable {
             case c, system, library, program
             /// A program that needs nothing of the system it runs on, and has no options to make pages and completions of.
             case freestanding
+            /// A program that is linked as the others and has no options to make pages and completions of either.
+            case plain
         }
         var name: String
         var kind: Kind
@@ -28,10 +30,13 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "CLibDRM", kind: .system),
         Module(name: "CLibPCI", kind: .system),
         Module(name: "CLibUSB", kind: .system),
+        Module(name: "CXen", kind: .system),
         Module(
             name: "LapwingCore", kind: .library, modules: ["CLinux"], products: ["SystemPackage", "Subprocess"]),
         Module(name: "XenChannel", kind: .library, modules: ["CLinux"]),
         Module(name: "USBChannel", kind: .library, modules: ["CLinux", "XenChannel"]),
+        Module(name: "PowerFacts", kind: .library),
+        Module(name: "VirtualACPI", kind: .library, modules: ["PowerFacts", "CXen"]),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"]),
         Module(name: "PowerFacts", kind: .library),
@@ -94,13 +99,14 @@ public struct ProgramSources: Sendable, Hashable {
             name: "lapwing-install", kind: .program, modules: ["LapwingCore", "DeviceConfig", "TargetInstall"],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(name: "lapwing-usb", kind: .freestanding, modules: ["CLinux", "USBChannel", "XenChannel"]),
+        Module(name: "lapwing-acpi", kind: .plain, modules: ["CLinux", "VirtualACPI"]),
     ]
     /// The package that holds each product.
     static let packages = [
         "SystemPackage": "swift-system", "Subprocess": "swift-subprocess", "ArgumentParser": "swift-argument-parser",
     ]
     /// The programs.
-    public static let programs = modules.filter { [.program, .freestanding].contains($0.kind) }.map(\.name)
+    public static let programs = modules.filter { [.program, .freestanding, .plain].contains($0.kind) }.map(\.name)
     /// Those that tell of their options.
     static let describedPrograms = modules.filter { $0.kind == .program }.map(\.name)
 
@@ -198,7 +204,7 @@ public struct ProgramSources: Sendable, Hashable {
             switch module.kind {
             case .c: text += "        .target(name: \"\(module.name)\"),\n"
             case .system: text += "        .systemLibrary(name: \"\(module.name)\"),\n"
-            case .library, .program, .freestanding:
+            case .library, .program, .freestanding, .plain:
                 let products = module.products.map {
                     ".product(name: \"\($0)\", package: \"\(packages[$0] ?? $0)\")"
                 }

@@ -153,20 +153,24 @@ public enum RootImageStep {
     /// - Parameters:
     ///   - base: The step whose result has `root.tar` (`RootBaseStep`).
     ///   - programs: The step whose result holds the device programs (`DevicePrograms`).
+    ///   - tables: The step whose result holds guests' ACPI tables (`PowerTables`).
     public static func step(
-        _ id: StepID = stepID, base: StepID = "root.base", programs: StepID, contents: RootContents, seed: Seed,
-        epoch: Int64, tools: StepID = ToolsTree.stepID
+        _ id: StepID = stepID, base: StepID = "root.base", programs: StepID, tables: StepID, contents: RootContents,
+        seed: Seed, epoch: Int64, tools: StepID = ToolsTree.stepID
     ) throws -> Step {
         let settings = Settings(
             contents: contents, epoch: epoch, uuid: seed.uuid("root.erofs"), verityUUID: seed.uuid("root.verity"),
             salt: seed.hex("root.verity.salt"))
         let inputs: [String: StepInput] = [
-            "base": .output(base), "programs": .output(programs), "tools": .output(tools),
-            "settings": .value(try JSONText.string(settings)),
+            "base": .output(base), "programs": .output(programs), "tables": .output(tables),
+            "tools": .output(tools), "settings": .value(try JSONText.string(settings)),
         ]
-        return Step(id, title: "finish the root and make its verity image", version: 4, inputs: inputs) { run in
+        return Step(id, title: "finish the root and make its verity image", version: 5, inputs: inputs) { run in
             let base = try TarReader.read(try run.input("base").appending(RootBaseStep.tar))
-            let laid = [try DeviceOverlay.programsTree(try run.input("programs"))]
+            let laid = [
+                try DeviceOverlay.programsTree(try run.input("programs")),
+                try DeviceOverlay.resultTree(try run.input("tables")),
+            ]
             let tree = try contents.finish(base, overlays: laid, epoch: epoch, prepare: DeviceOverlay.prepare)
             let tar = run.scratch.appending("root.tar")
             try TarWriter.write(tree, to: tar)
