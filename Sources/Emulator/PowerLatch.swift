@@ -104,6 +104,11 @@ struct EmulatedBattery: Sendable, Hashable {
     /// The serial number.
     var serial: String
 
+    /// How full a lying battery says to be.
+    static let liePercent = 125
+    /// What a lying battery says to have left, in its unit.
+    var lie: Int { full / 100 * Self.liePercent }
+
     /// Their maker.
     static let maker = "Lapwing"
     /// Their chemistry, as ACPI writes it.

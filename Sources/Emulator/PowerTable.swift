@@ -49,66 +49,66 @@ enum PowerTable {
                             If (LLIE)
                             {
                                 Local1 = 0xFFFFFFFF
-                                Local2 = \(battery.full * 5 / 4)
+                                Local2 = \(battery.lie)
                                 Local3 = Zero
                             }
 
             """ : ""
         return """
-                Device (BAT\(slot))
-                {
-                    Name (_HID, EisaId ("PNP0C0A"))
-                    Name (_UID, \(slot))
-                    Name (_PCL, Package () { \\_SB })
-                    Name (BST, Package () { Zero, Zero, Zero, Zero })
-                    Method (_STA, 0, NotSerialized)
+                    Device (BAT\(slot))
                     {
-                        If (L\(slot)PR) { Return (0x1F) }
-                        Return (0x0F)
-                    }
-                    Method (_BIF, 0, NotSerialized)
-                    {
-                        Return (Package () {
-                            \(unit), \(battery.design), \(battery.full), One, \(battery.designVoltage),
-                            \(warning), \(low), One, One, \(texts)
-                        })
-                    }
-                    Method (_BIX, 0, NotSerialized)
-                    {
-                        Return (Package () {
-                            0, \(unit), \(battery.design), \(battery.full), One, \(battery.designVoltage),
-                            \(warning), \(low), \(battery.cycles), 95000, 0xFFFFFFFF, 0xFFFFFFFF, 1000, 500,
-                            One, One, \(texts)
-                        })
-                    }
-                    Method (_BST, 0, Serialized)
-                    {
-                        Local0 = Zero
-                        Local1 = Zero
-                        If (LONL)
+                        Name (_HID, EisaId ("PNP0C0A"))
+                        Name (_UID, \(slot))
+                        Name (_PCL, Package () { \\_SB })
+                        Name (BST, Package () { Zero, Zero, Zero, Zero })
+                        Method (_STA, 0, NotSerialized)
                         {
-                            If (L\(slot)CH)
+                            If (L\(slot)PR) { Return (0x1F) }
+                            Return (0x0F)
+                        }
+                        Method (_BIF, 0, NotSerialized)
+                        {
+                            Return (Package () {
+                                \(unit), \(battery.design), \(battery.full), One, \(battery.designVoltage),
+                                \(warning), \(low), One, One, \(texts)
+                            })
+                        }
+                        Method (_BIX, 0, NotSerialized)
+                        {
+                            Return (Package () {
+                                0, \(unit), \(battery.design), \(battery.full), One, \(battery.designVoltage),
+                                \(warning), \(low), \(battery.cycles), 95000, 0xFFFFFFFF, 0xFFFFFFFF, 1000, 500,
+                                One, One, \(texts)
+                            })
+                        }
+                        Method (_BST, 0, Serialized)
+                        {
+                            Local0 = Zero
+                            Local1 = Zero
+                            If (LONL)
                             {
-                                Local0 = 2
-                                Local1 = \(battery.chargeRate)
+                                If (L\(slot)CH)
+                                {
+                                    Local0 = 2
+                                    Local1 = \(battery.chargeRate)
+                                }
                             }
+                            Else
+                            {
+                                Local0 = One
+                                Local1 = \(battery.dischargeRate)
+                            }
+                            Local2 = L\(slot)PC * \(battery.full / 100)
+                            Local3 = L\(slot)PC * 10 + \(battery.emptyVoltage)
+            \(lie)                BST [0] = Local0
+                            BST [1] = Local1
+                            BST [2] = Local2
+                            BST [3] = Local3
+                            Return (BST)
                         }
-                        Else
-                        {
-                            Local0 = One
-                            Local1 = \(battery.dischargeRate)
-                        }
-                        Local2 = L\(slot)PC * \(battery.full / 100)
-                        Local3 = L\(slot)PC * 10 + \(battery.emptyVoltage)
-        \(lie)                BST [0] = Local0
-                        BST [1] = Local1
-                        BST [2] = Local2
-                        BST [3] = Local3
-                        Return (BST)
                     }
-                }
 
-        """
+            """
     }
 
     /// A lid is told of only when it moved: Linux takes a second "closed" for a lid that forgot to say "open", and says so
