@@ -8,9 +8,8 @@ extension Sight {
     /// The files of a power supply that are told, in this order (kernel, Documentation/ABI/testing/sysfs-class-power).
     static let supplyFields = [
         "type", "online", "status", "present", "capacity", "energy_now", "energy_full", "energy_full_design",
-        "charge_now",
-        "charge_full", "charge_full_design", "power_now", "current_now", "voltage_now", "cycle_count", "technology",
-        "manufacturer", "model_name", "serial_number",
+        "charge_now", "charge_full", "charge_full_design", "power_now", "current_now", "voltage_now", "cycle_count",
+        "technology", "manufacturer", "model_name", "serial_number",
     ]
 
     /// Name, then `field=value` for each of `supplyFields`. What the kernel does not know is a dash, as is what the supply
