@@ -69,8 +69,10 @@ extension Guest {
     }
 
     /// What a guest, or dom0 where none is named, answers to a question.
-    func look(_ name: String?, _ question: String) async throws -> [String] {
-        if let name { try await ask(name, question) } else { try await askMachine(question) }
+    func look(
+        _ name: String?, _ question: String, within limit: Duration = .seconds(120)
+    ) async throws -> [String] {
+        if let name { try await ask(name, question, within: limit) } else { try await askMachine(question) }
     }
 
     /// What dom0's kernel says of its power.
@@ -181,13 +183,10 @@ extension Guest {
         }
         for name in [nil] + BatteryGuests.names.map(Optional.some) {
             for question in ["power", "lid", "interrupts"] {
-                let lines: [String]?
-                if let name {
-                    lines = try? await ask(name, question, within: .seconds(20))
-                } else {
-                    lines = try? await askMachine(question)
-                }
+                let lines = try? await look(name, question, within: .seconds(30))
                 parts.append(("\(name ?? "dom0"): \(question)", lines?.joined(separator: "\n") ?? "no answer"))
+                // Who does not answer once need not be waited for again.
+                if lines == nil { break }
             }
         }
         let path = logs.appending("power-\(scenario).txt")
