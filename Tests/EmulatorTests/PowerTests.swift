@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import GuestAgent
 import LapwingCore
 import SystemPackage
@@ -70,7 +71,25 @@ private func fields(_ value: UInt32) -> [PowerLatch.Field: UInt32] {
     }
 }
 
+/// True where the compiler of ACPI tables is installed (Debian's acpica-tools).
+private let hasCompiler = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+    Files.exists(FilePath(String($0)).appending("iasl"))
+}
+
 @Suite struct PowerTableTests {
+    @Test(.enabled(if: hasCompiler, "there is no iasl in PATH"))
+    func `the table compiles without a warning`() async throws {
+        let work = try WorkDirectory()
+        defer { work.remove() }
+        let tools = EmulatorTools(root: "/") { command, _, _ in command }
+        let path = try await PowerTable.table.compile(in: work.path, tools: tools, context: .live(progress: .none))
+        // The header of a table begins with its signature and its length (ACPI 6.5, 5.2.6).
+        let bytes = try Files.read(path)
+        #expect(bytes.prefix(4) == Array("SSDT".utf8)[...] && bytes.count > 900)
+        #expect(bytes[4..<8].reversed().reduce(0) { $0 << 8 | Int($1) } == bytes.count)
+        #expect(bytes.reduce(0, &+) == 0)
+    }
+
     @Test func `the table reads the latch by its fields and values`() {
         let source = PowerTable.source
         for field in PowerLatch.Field.allCases { #expect(source.contains("\(field.rawValue), \(field.bits),")) }
