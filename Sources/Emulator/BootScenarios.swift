@@ -19,7 +19,7 @@ public enum BootScenarios {
                 "boot.damaged-root", "a raw image with one wrong bit in its root", kind: .disk, attachment: .nvme,
                 damage: .rootBit, start: .refusal(["is corrupted"]), scenarios: []),
             AttendedScenarios.group, FallbackScenarios.group, DomainScenarios.group,
-        ] + SchedulerScenarios.groups + [DeviceScenarios.group, PassthroughScenarios.group]
+        ] + SchedulerScenarios.groups + [DeviceScenarios.group, PassthroughScenarios.group, BatteryScenarios.group]
 
     // The end of the start-up comes first: the agent answers early, before Xen's devices and services are there.
     private static let scenarios: [Scenario] = [

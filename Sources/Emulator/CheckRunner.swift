@@ -43,16 +43,22 @@ public struct CheckRunner: Sendable {
         public var image: CheckedImage.Kind
         /// What is asserted.
         public var summary: String
+        /// True for what runs only when it is named.
+        public var onRequest: Bool
     }
 
     /// The names of all groups and scenarios.
     public static func list(_ groups: [ScenarioGroup] = BootScenarios.groups) -> Listing<Entry> {
         let entries = groups.flatMap { group in
             [
-                Entry(name: group.name, image: group.kind, summary: "boots \(group.summary)")
+                Entry(
+                    name: group.name, image: group.kind,
+                    summary: "boots \(group.summary)" + (group.onRequest ? "; runs only when named" : ""),
+                    onRequest: group.onRequest)
             ]
                 + group.scenarios.filter { $0.kinds.contains(group.kind) }.map {
-                    Entry(name: group.fullName($0), image: group.kind, summary: $0.summary)
+                    Entry(
+                        name: group.fullName($0), image: group.kind, summary: $0.summary, onRequest: group.onRequest)
                 }
         }
         return Listing(
@@ -62,8 +68,8 @@ public struct CheckRunner: Sendable {
             ])
     }
 
-    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all when
-    /// none is named. A name that is unknown, or that is of another kind of image, is a usage error.
+    /// The groups that apply to the image, reduced to the wanted names (a group's, or a scenario's in full); all but those
+    /// on request when none is named. A name that is unknown, or that is of another kind of image, is a usage error.
     func selected(_ names: [String]) throws -> [ScenarioGroup] {
         for name in names {
             let known = groups.filter { group in
@@ -89,6 +95,7 @@ public struct CheckRunner: Sendable {
                     hint: "Build it with \"lapwing build RECIPE --step hypervisor.debug\" and name its xen.efi as "
                         + "--debug-hypervisor.")
             }
+            if names.isEmpty && group.onRequest { return nil }
             if names.isEmpty || names.contains(where: group.isNamed) {
                 return group.suits(image) ? group : nil
             }
@@ -106,8 +113,8 @@ public struct CheckRunner: Sendable {
         }
     }
 
-    /// Runs the named scenarios, or all that apply, and writes `results.json` and `results.xml` (JUnit) beside the
-    /// logs.
+    /// Runs the named scenarios, or all that apply and are not on request, and writes `results.json` and `results.xml`
+    /// (JUnit) beside the logs.
     public func run(_ names: [String] = []) async throws -> CheckReport {
         let groups = try selected(names)
         try Files.makeDirectory(results)
@@ -186,10 +193,14 @@ public struct CheckRunner: Sendable {
         _ group: ScenarioGroup, image: CheckedImage, disk: FilePath, logs: FilePath, work: WorkDirectory,
         tpm: FilePath?
     ) async throws -> [CheckResult] {
-        let machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
+        var machine = try machine(group, disk: disk, logs: logs, work: work, tpm: tpm)
+        for table in group.tables {
+            machine.acpiTables.append(try await table.compile(in: logs, tools: tools, context: context))
+        }
         let running = try await RunningMachine.start(
             machine, tools: tools, context: context, log: logs.appending("qemu.log"))
-        defer { for drive in machine.drives { try? Files.remove(drive.file) } }
+        let drives = machine.drives
+        defer { for drive in drives { try? Files.remove(drive.file) } }
         let guest = Guest(image: image, machine: running, logs: logs)
         var results = [
             await attempt(group, "start", guest, limit: group.bootLimit + .seconds(5)) { guest in

@@ -41,7 +41,16 @@ extension QMPClient {
 
     /// Writes a 32-bit value to an I/O port of the machine (the latch of `pc-testdev` is at 0xE0).
     public func writePort(_ port: UInt16, _ value: UInt32) async throws {
-        let answer = try await monitor("o/w 0x\(String(port, radix: 16)) 0x\(String(value, radix: 16))")
+        try await writePort("w", port, value)
+    }
+
+    /// Writes a byte to an I/O port of the machine.
+    public func writePort(_ port: UInt16, byte: UInt8) async throws {
+        try await writePort("b", port, UInt32(byte))
+    }
+
+    private func writePort(_ width: String, _ port: UInt16, _ value: UInt32) async throws {
+        let answer = try await monitor("o/\(width) 0x\(String(port, radix: 16)) 0x\(String(value, radix: 16))")
         guard answer.isEmpty else {
             throw LapwingError("emulator.qmp-error", "QEMU could not write to an I/O port.", cause: answer)
         }

@@ -66,6 +66,10 @@ public struct ScenarioGroup: Sendable {
     public var bootLimit: Duration
     /// What is different about the machine.
     public var change: @Sendable (inout Machine) -> Void
+    /// ACPI tables the machine has beside QEMU's.
+    public var tables: [ACPITable]
+    /// True for a group that runs only when it, or a scenario of it, is named.
+    public var onRequest: Bool
     /// What is checked, in order.
     public var scenarios: [Scenario]
 
@@ -89,7 +93,8 @@ public struct ScenarioGroup: Sendable {
         _ name: String, _ summary: String, kind: CheckedImage.Kind, attachment: Disk.Attachment,
         damage: Damage = .none, boot: BootChange = BootChange(), stateUnlock: String? = nil, scheduler: String? = nil,
         diskSize: ByteSize = ScenarioGroup.smallestDisk, start: Start = .agent, bootLimit: Duration = .seconds(900),
-        change: @escaping @Sendable (inout Machine) -> Void = { _ in }, scenarios: [Scenario]
+        change: @escaping @Sendable (inout Machine) -> Void = { _ in }, tables: [ACPITable] = [],
+        onRequest: Bool = false, scenarios: [Scenario]
     ) {
         self.name = name
         self.summary = summary
@@ -103,6 +108,8 @@ public struct ScenarioGroup: Sendable {
         self.start = start
         self.bootLimit = bootLimit
         self.change = change
+        self.tables = tables
+        self.onRequest = onRequest
         self.scenarios = scenarios
     }
 

@@ -9,6 +9,8 @@ import XenChannel
 enum Answers {
     /// The most data of one request.
     private static let mostMebibytes = 256
+    /// The longest that is waited or worked for.
+    private static let mostSeconds = 600
 
     /// The answer to a line, nothing when it asks nothing.
     static func lines(_ line: String, sight: Sight = Sight()) -> [String] {
@@ -20,13 +22,24 @@ enum Answers {
         }
     }
 
-    private static func answer(_ words: [String], _ sight: Sight) -> Result<[String], Failure> {
+    /// What is answered to a question's words, of which there is one at least.
+    static func answer(_ words: [String], _ sight: Sight = Sight()) -> Result<[String], Failure> {
         switch words[0] {
         case "pci": return .success(sight.pci)
         case "usb": return .success(sight.usb)
         case "disks": return .success(sight.disks)
         case "net": return .success(sight.networks)
         case "drm": return .success(sight.displays)
+        case "power": return .success(sight.supplies)
+        case "lid": return .success(sight.lids)
+        case "interrupts": return .success(sight.interrupts)
+        case "await":
+            guard words.count >= 4, let seconds = seconds(words[1]), ["power", "lid"].contains(words[2]) else { break }
+            return wait(seconds, for: Array(words[3...])) { words[2] == "lid" ? sight.lids : sight.supplies }
+        case "hammer":
+            guard words.count == 3, let seconds = seconds(words[1]), let seed = UInt64(words[2]) else { break }
+            let count = lapwing_guest_hammer(UInt32(seconds), seed)
+            return count < 0 ? .failure(Failure("ports: \(-count)")) : .success(["accesses=\(count)"])
         case "modules": return .success(Modules.failures)
         case "store":
             guard words.count == 2 else { break }
@@ -57,6 +70,33 @@ enum Answers {
         default: break
         }
         return .failure(Failure("not understood"))
+    }
+
+    /// The first line that has all the words in it, looked for every 20 ms.
+    private static func wait(
+        _ seconds: Int, for words: [String], _ look: () -> [String]
+    ) -> Result<[String], Failure> {
+        let end = now() + seconds * 1000
+        repeat {
+            let line = look().first { line in
+                let has = line.split(separator: " ").map(String.init)
+                return words.allSatisfy(has.contains)
+            }
+            if let line { return .success([line]) }
+            usleep(20_000)
+        } while now() < end
+        return .failure(Failure("not in \(seconds) s"))
+    }
+
+    /// Milliseconds of the monotonic clock.
+    private static func now() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+
+    private static func seconds(_ word: String) -> Int? {
+        Int(word).flatMap { (1...mostSeconds).contains($0) ? $0 : nil }
     }
 
     private static func device(_ name: String) -> String? {

@@ -7,6 +7,10 @@ import Glibc
 struct Sight {
     /// Where sysfs is mounted.
     var root = "/sys"
+    /// Where proc is mounted.
+    var processes = "/proc"
+    /// Where input devices have their nodes.
+    var devices = "/dev/input"
 
     /// BDF, vendor:device, class, driver.
     var pci: [String] {
@@ -63,7 +67,7 @@ struct Sight {
     // MARK: sysfs
 
     /// The first line of a file as one printable word.
-    private func value(_ path: String) -> String {
+    func value(_ path: String) -> String {
         let text = Files.text("\(root)/\(path)")
         var line = (text.split(separator: "\n", omittingEmptySubsequences: false).first ?? "").utf8[...]
         // NVMe pads its strings.
@@ -82,7 +86,7 @@ struct Sight {
         return target.split(separator: "/").last.map(String.init) ?? "-"
     }
 
-    private func names(_ path: String) -> [String] { Files.names("\(root)/\(path)") }
+    func names(_ path: String) -> [String] { Files.names("\(root)/\(path)") }
 
     /// The nearest PCI function and USB device above something.
     private func place(_ path: String) -> (function: String, port: String) {

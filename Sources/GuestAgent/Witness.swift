@@ -21,6 +21,13 @@ public enum Witness {
         if program.hasSuffix("/reboot") { end(restart: true) }
     }
 
+    /// What a witness in this system would answer to a question (docs/agent-protocol.md), for programs of dom0 that look
+    /// with the same eyes; nil for what it could not do.
+    public static func answer(_ question: [String]) -> [String]? {
+        guard !question.isEmpty, case .success(let lines) = Answers.answer(question) else { return nil }
+        return lines
+    }
+
     /// Tells and obeys for ever, on the console `/dev/hvc0`.
     public static func run() -> Never {
         mkdir("/sys", 0o555)

@@ -15,6 +15,12 @@ if CommandLine.arguments.count == 4, CommandLine.arguments[1] == "sum", let size
     print(sum)
     exit(0)
 }
+if CommandLine.arguments.count > 2, CommandLine.arguments[1] == "ask" {
+    // What a guest would say, of dom0.
+    guard let lines = Witness.answer(Array(CommandLine.arguments[2...])) else { exit(1) }
+    for line in lines { print(line) }
+    exit(0)
+}
 signal(SIGPIPE, SIG_IGN)
 var agent = Agent(path: CommandLine.arguments.dropFirst().first ?? "/dev/virtio-ports/lapwing.agent.0")
 agent.run()

@@ -40,6 +40,17 @@ private func runner(_ kind: CheckedImage.Kind, slots: Int = 0) throws -> CheckRu
         #expect(try runner(.disk, slots: 2).selected([]).map(\.name) == all)
     }
 
+    @Test func `a group on request runs only when it or a scenario of it is named, and the list says so`() throws {
+        let runner = try runner(.disk, slots: 2)
+        #expect(try !runner.selected([]).contains { $0.onRequest })
+        #expect(try runner.selected(["power.battery"]).map(\.name) == ["power.battery"])
+        #expect(try runner.selected(["power.battery/lid", "boot.disk/units"]).flatMap(\.scenarios).count == 2)
+        #expect(try runner.applies("power.battery"))
+        let list = CheckRunner.list().records.filter(\.onRequest)
+        #expect(list.first?.name == "power.battery" && list.first?.summary.hasSuffix("; runs only when named") == true)
+        #expect(list.allSatisfy { $0.name.hasPrefix("power.battery") } && list.count > 10)
+    }
+
     @Test func `a group for our scheduler runs only where the image has it, one for credit2 everywhere`() throws {
         var image = try image(.disk, slots: 1)
         func names(_ image: CheckedImage) throws -> [String] {

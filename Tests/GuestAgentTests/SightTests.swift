@@ -120,6 +120,86 @@ private final class Tree {
         #expect(Answers.lines("ask 9 read nosuchdisk 1").first?.hasPrefix("done 9 failed: open: 2") == true)
     }
 
+    /// A battery, mains that are off and two input devices of which one has a lid's switch.
+    private func power() throws -> Tree {
+        let tree = try Tree()
+        let battery = "devices/LNXSYSTM:00/PNP0C0A:00/power_supply/BAT0"
+        for (name, text) in [
+            ("type", "Battery\n"), ("status", "Not charging\n"), ("present", "1\n"), ("capacity", "80\n"),
+            ("energy_now", "38400000\n"), ("model_name", "X \u{1b}[0m\n"), ("serial_number", "\n"),
+        ] {
+            try tree.file("\(battery)/\(name)", text)
+        }
+        try tree.link("class/power_supply/BAT0", to: battery)
+        try tree.file("class/power_supply/AC/type", "Mains\n")
+        try tree.file("class/power_supply/AC/online", "0\n")
+        try tree.file("class/input/event0/device/capabilities/sw", "0\n")
+        try tree.file("class/input/event1/device/capabilities/sw", "ffffffffffffffff 21\n")
+        tree.directory("class/input/input1")
+        try tree.file(
+            "proc/interrupts",
+            """
+                        CPU0       CPU1
+               8:          0          7   IO-APIC   8-edge      rtc0
+               9:         12         30   IO-APIC   9-fasteoi   acpi
+             NMI:          0          0   Non-maskable interrupts
+
+            """)
+        try tree.file("firmware/acpi/interrupts/sci", "      42\n")
+        try tree.file("firmware/acpi/interrupts/gpe0D", "       5  EN     enabled      unmasked\n")
+        try tree.file("firmware/acpi/interrupts/gpe0E", "       0         invalid      unmasked\n")
+        try tree.file("firmware/acpi/interrupts/error", "       3\n")
+        return tree
+    }
+
+    @Test func `a battery and mains are a line each, with a dash for all that is not known`() throws {
+        let tree = try power()
+        let lines = Sight(root: tree.path).supplies
+        #expect(lines.count == 2)
+        #expect(lines[0].hasPrefix("AC type=Mains online=0 status=- ") && lines[0].hasSuffix(" serial_number=-"))
+        #expect(lines[1].hasPrefix("BAT0 type=Battery online=- status=Not_charging present=1 capacity=80 "))
+        #expect(lines[1].contains(" energy_now=38400000 energy_full=- ") && lines[1].contains(" model_name=X_?[0m "))
+        #expect(lines.allSatisfy { $0.split(separator: " ").count == 1 + Sight.supplyFields.count })
+    }
+
+    @Test func `only an input device with a lid's switch is asked for it, and one without a node is a dash`() throws {
+        let tree = try power()
+        #expect(Sight(root: tree.path, devices: tree.path).lids == ["event1 -"])
+        try tree.file("event1", "no device")
+        #expect(Sight(root: tree.path, devices: tree.path).lids == ["event1 -"])
+    }
+
+    @Test func `interrupts of ACPI are counted over all processors`() throws {
+        let tree = try power()
+        let lines = Sight(root: tree.path, processes: tree.path + "/proc").interrupts
+        #expect(lines == ["irq9 42", "gpe0D 5", "sci 42"])
+        #expect(Sight(root: tree.path + "/nothing", processes: "/nothing").interrupts.isEmpty)
+    }
+
+    @Test func `what is waited for is a line with all the words, and ends`() throws {
+        let tree = try power()
+        let sight = Sight(root: tree.path)
+        let found = Answers.lines("ask 3 await 60 power type=Mains online=0", sight: sight)
+        #expect(found.count == 2 && found[0].hasPrefix("answer 3 AC ") && found[1] == "done 3 ok")
+        #expect(Answers.lines("ask 3 await 1 power AC online=1", sight: sight) == ["done 3 failed: not in 1 s"])
+        // Part of a word is none.
+        #expect(Answers.lines("ask 3 await 1 power BAT0 capacity=8", sight: sight) == ["done 3 failed: not in 1 s"])
+    }
+
+    @Test(arguments: [
+        "await", "await 0 power x", "await 601 power x", "await 5 disks x", "await 5 power", "hammer 1", "hammer 0 1",
+        "hammer 601 1", "hammer -1 1", "hammer 1 -1", "hammer 1 1 1",
+    ])
+    func `waiting and working without a bound is not understood`(question: String) {
+        #expect(Answers.lines("ask 9 \(question)") == ["done 9 failed: not understood"])
+    }
+
+    @Test func `a program of dom0 gets the answer without a number`() {
+        #expect(Witness.answer(["modules"]) == [])
+        #expect(Witness.answer(["colour"]) == nil)
+        #expect(Witness.answer([]) == nil)
+    }
+
     @Test func `names of PCI functions and USB ports are told from others`() {
         for name in ["0000:00:05.0", "10de:ff:1f.7"] { #expect(Sight.isFunction(name)) }
         for name in ["pci0000:00", "0:0:0:0", "target0:0:0", "2-1:1.0"] { #expect(!Sight.isFunction(name)) }

@@ -11,4 +11,14 @@ int lapwing_load_module(int fd, int compressed);
    cannot switch off, as in a PVH domain, halts instead, which Xen takes for switching off. 0 or -errno. */
 int lapwing_end_system(int restart);
 
+/* Where the lid's switch of an input device stands: 1 closed, 0 open, -errno, -ENODEV when it has none (EVIOCGSW,
+   linux/input.h, a macro with an argument around a variadic call). */
+int lapwing_guest_lid(int fd);
+
+/* What a hostile guest does to the ports of its battery, 0xA000-0xA00F, 0xAFE1 and 0xAFE3: reads and writes of 1, 2 and 4
+   bytes, values and order out of the seed, for that many seconds (inb and its like are inline assembly; ioperm is there
+   on x86 alone). The number of accesses, or -errno; -ENOSYS on other processors. Accesses that begin at the last port
+   reach past it, as a hostile guest's may. */
+long long lapwing_guest_hammer(unsigned int seconds, unsigned long long seed);
+
 #endif
