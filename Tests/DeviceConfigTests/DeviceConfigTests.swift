@@ -28,7 +28,7 @@ final class PrivateDevice {
             hostname: "h", memory: ByteSize(bytes: 1 << 30), vcpus: 2, locale: "C.UTF-8", timezone: "Etc/UTC",
             keymap: "us"),
         access: AccessSettings(user: "admin", ask: true), state: StateSettings(encryption: .tpm2),
-        network: NetworkSettings(wired: .none), power: PowerSettings(profile: .balanced),
+        network: NetworkSettings(wired: .none), power: PowerSettings(),
         domains: ["net": DomainSettings(type: .pvh, memory: ByteSize(bytes: 1 << 28), vcpus: 1)],
         installer: InstallerSettings(enabled: true))
 
@@ -59,7 +59,7 @@ struct DeviceConfigTests {
 
     @Test(arguments: [
         ("power", #"{"profile": "fastest"}"#, "json.bad"), ("power", "{", "json.bad"),
-        ("power", "[]", "config.not-an-object"), ("power", #"{"profil": "saver"}"#, "config.unknown-key"),
+        ("power", "[]", "config.not-an-object"), ("power", #"{"profil": "powersave"}"#, "config.unknown-key"),
         ("image", #"{"name": "other"}"#, "config.fixed"), ("state", #"{"encryption": "none"}"#, "config.fixed"),
         ("domains", #"{"new": {"vcpus": 1}}"#, "json.bad"), ("network", #"{"wired": 1}"#, "json.bad"),
     ])
@@ -80,16 +80,16 @@ struct DeviceConfigTests {
     @Test func `setting and unsetting a value leaves nothing behind`() throws {
         let device = try PrivateDevice()
         let editor = ConfigEditor(device.paths)
-        try editor.set("power.profile", to: "saver")
-        #expect(try ConfigLoader(device.paths).load().configuration.power.profile == .saver)
+        try editor.set("power.profile", to: "powersave")
+        #expect(try ConfigLoader(device.paths).load().configuration.power.profile == .powersave)
         try editor.unset("power.profile")
         #expect(try ConfigLoader(device.paths).load().configuration == PrivateDevice.configuration)
         #expect(!Files.exists(device.paths.changes.appending("power.json")))
     }
 
     @Test(arguments: [
-        ("power.profile", "wrong"), ("power.none", "1"), ("dom0.vcpus", "4"), ("power", "saver"), ("x.y", "1"),
-        ("power..profile", "saver"),
+        ("power.profile", "wrong"), ("power.none", "1"), ("dom0.vcpus", "4"), ("power", "powersave"), ("x.y", "1"),
+        ("power..profile", "powersave"),
     ])
     func `a change that would not load is refused before anything is written`(key: String, value: String) throws {
         let device = try PrivateDevice()
