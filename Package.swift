@@ -76,6 +76,7 @@ let package = Package(
         module("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         module(
             "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
+        module("Power", ["LapwingCore", "DeviceConfig", "PowerFacts", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         module(
             "XenControl",
@@ -177,6 +178,7 @@ let package = Package(
                 systemPackage,
             ]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("Power", ["LapwingCore", "DeviceConfig", "PowerFacts", systemPackage]),
         tests("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("XenControl", ["LapwingCore", "DeviceConfig", "DomainDefinitions", systemPackage]),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
