@@ -199,7 +199,9 @@ public struct CStateLimit: RawRepresentable, Codable, Sendable, Hashable {
         guard rawValue.hasPrefix("C") else { return nil }
         let parts = rawValue.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         func number(_ text: Substring) -> Int? {
-            guard (1...2).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+            guard (1...2).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else {
+                return nil
+            }
             return Int(text)
         }
         guard let first = parts.first, let state = number(first) else { return nil }

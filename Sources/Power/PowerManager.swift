@@ -93,7 +93,9 @@ public actor PowerManager {
             (outcome, failure) = (nil, nil)
             await follow(again: true)
             if let error = outcome?.error { throw error }
-            if let failure { throw LapwingError("power.profile-failed", "The profile could not be set.", cause: failure) }
+            if let failure {
+                throw LapwingError("power.profile-failed", "The profile could not be set.", cause: failure)
+            }
             return current()
         }
     }
@@ -144,7 +146,8 @@ public actor PowerManager {
             boot = try store.boot()
         } catch {
             problems.append(
-                "The state in which the machine had started is lost; \"power reset\" goes back to now. " + Words.of(error))
+                "The state in which the machine had started is lost; \"power reset\" goes back to now. "
+                    + Words.of(error))
         }
         do {
             if let (choice, screens) = try store.choice() {

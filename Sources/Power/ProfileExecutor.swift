@@ -83,7 +83,7 @@ struct ProfileExecutor: Sendable {
             let boot: BootState
             do {
                 boot = try await record(readings)
-            } catch where pass == 2 {
+            } catch  where pass == 2 {
                 await fail(&outcome, outcome.done.last, Words.of(error))
                 return outcome
             }
@@ -92,7 +92,8 @@ struct ProfileExecutor: Sendable {
             outcome.unavailable = plan.unavailable
             outcome.unreadable = plan.unreadable
             // CPUs that come are set up before others go.
-            let came = plan.steps.first.map { $0.control == .cpus && $0.changes[0].to == ProcessorTargets.online } ?? false
+            let came =
+                plan.steps.first.map { $0.control == .cpus && $0.changes[0].to == ProcessorTargets.online } ?? false
             for step in came && pass == 1 ? Array(plan.steps.prefix(1)) : plan.steps {
                 if let cause = await carryOut(step, &outcome) {
                     await fail(&outcome, step, cause)

@@ -75,7 +75,9 @@ struct ClockBounds: Hashable {
 
     init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let low = Digits.number(parts[0]), let high = Digits.number(parts[1]) else { return nil }
+        guard parts.count == 2, let low = Digits.number(parts[0]), let high = Digits.number(parts[1]) else {
+            return nil
+        }
         self.init(low: low, high: high)
     }
 

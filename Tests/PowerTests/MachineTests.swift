@@ -44,7 +44,8 @@ import Testing
         #expect(try await values(machine.read(.scheduler)).values.first?.hasPrefix("mode=balanced") == true)
         let cpus = try await machine.read(.cpus)
         #expect(values(cpus) == ["cpu0": "online", "cpu1": "online", "cpu2": "online", "cpu3": "offline"])
-        #expect(cpus.parts["cpu1"]?.core == "0:0" && cpus.parts["cpu2"]?.kept == true && cpus.parts["cpu3"]?.kept == false)
+        #expect(
+            cpus.parts["cpu1"]?.core == "0:0" && cpus.parts["cpu2"]?.kept == true && cpus.parts["cpu3"]?.kept == false)
         #expect(
             try await values(machine.read(.shares)) == [
                 "Domain-0": "weight=256 cap=0", "work": "weight=512 cap=150", "a name 7 8 9": "weight=64 cap=0",
@@ -72,7 +73,9 @@ import Testing
             }
         }
         let machine = machine(none)
-        for control in [PowerControl.governor, .clock, .hwp, .turbo, .cstate, .scheduler, .shares, .pci, .usb, .sata, .backlight] {
+        for control in [
+            PowerControl.governor, .clock, .hwp, .turbo, .cstate, .scheduler, .shares, .pci, .usb, .sata, .backlight,
+        ] {
             #expect(try await machine.read(control).unavailable != nil, "\(control)")
         }
         let missing = XenPowerMachine(
@@ -93,24 +96,37 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (PowerControl.governor, ["cpu0": "ondemand", "cpu1": "ondemand"], true, ["xenpm set-scaling-governor ondemand"]),
-        (.governor, ["cpu10": "powersave", "cpu2": "powersave"], false,
-            ["xenpm set-scaling-governor 2 powersave", "xenpm set-scaling-governor 10 powersave"]),
-        (.clock, ["cpu1": "800000-1600000"], false,
-            ["xenpm set-scaling-maxfreq 1 1600000", "xenpm set-scaling-minfreq 1 800000"]),
-        (.hwp, ["cpu8": "minimum=1 maximum=20 energy-perf=192 desired=0"], false,
-            ["xenpm set-cpufreq-cppc 8 minimum:1 maximum:20 energy-perf:192 desired:0"]),
-        (.turbo, ["cpu0": "off", "cpu1": "off"], true, ["xenpm disable-turbo-mode"]),
-        (.turbo, ["cpu0": "on"], false, ["xenpm enable-turbo-mode 0"]),
-        (.cstate, ["limit": "C1"], false, ["xenpm set-max-cstate 1"]),
-        (.cstate, ["limit": "C6/2"], false, ["xenpm set-max-cstate 6 2"]),
-        (.cstate, ["limit": "unlimited"], false, ["xenpm set-max-cstate unlimited"]),
-        (.scheduler, ["sched-lapwing": "mode=powersave"], false, ["xl set-parameters sched-lapwing=mode=powersave"]),
-        (.shares, ["work": "weight=64 cap=50"], false, ["xl sched-credit2 -d work -w 64 -c 50"]),
-        (.cpus, ["cpu3": "offline"], false, ["xen-hptool cpu-offline 3"]),
-        (.cpus, ["cpu3": "online"], false, ["xen-hptool cpu-online 3"]),
-    ] as [(PowerControl, [String: String], Bool, [String])])
+    @Test(
+        arguments: [
+            (
+                PowerControl.governor, ["cpu0": "ondemand", "cpu1": "ondemand"], true,
+                ["xenpm set-scaling-governor ondemand"]
+            ),
+            (
+                .governor, ["cpu10": "powersave", "cpu2": "powersave"], false,
+                ["xenpm set-scaling-governor 2 powersave", "xenpm set-scaling-governor 10 powersave"]
+            ),
+            (
+                .clock, ["cpu1": "800000-1600000"], false,
+                ["xenpm set-scaling-maxfreq 1 1600000", "xenpm set-scaling-minfreq 1 800000"]
+            ),
+            (
+                .hwp, ["cpu8": "minimum=1 maximum=20 energy-perf=192 desired=0"], false,
+                ["xenpm set-cpufreq-cppc 8 minimum:1 maximum:20 energy-perf:192 desired:0"]
+            ),
+            (.turbo, ["cpu0": "off", "cpu1": "off"], true, ["xenpm disable-turbo-mode"]),
+            (.turbo, ["cpu0": "on"], false, ["xenpm enable-turbo-mode 0"]),
+            (.cstate, ["limit": "C1"], false, ["xenpm set-max-cstate 1"]),
+            (.cstate, ["limit": "C6/2"], false, ["xenpm set-max-cstate 6 2"]),
+            (.cstate, ["limit": "unlimited"], false, ["xenpm set-max-cstate unlimited"]),
+            (
+                .scheduler, ["sched-lapwing": "mode=powersave"], false,
+                ["xl set-parameters sched-lapwing=mode=powersave"]
+            ),
+            (.shares, ["work": "weight=64 cap=50"], false, ["xl sched-credit2 -d work -w 64 -c 50"]),
+            (.cpus, ["cpu3": "offline"], false, ["xen-hptool cpu-offline 3"]),
+            (.cpus, ["cpu3": "online"], false, ["xen-hptool cpu-online 3"]),
+        ] as [(PowerControl, [String: String], Bool, [String])])
     func `values are set by Xen's tools`(
         control: PowerControl, values: [String: String], everywhere: Bool, lines: [String]
     ) async throws {
@@ -122,7 +138,9 @@ import Testing
 
     @Test func `what Xen refuses is told by its words, for xenpm ends with 0`() async {
         let refusing = machine(
-            ScriptedRunner { _ in .text("", error: "[CPU0] failed to enable turbo mode (95 - Operation not supported)\n") })
+            ScriptedRunner { _ in
+                .text("", error: "[CPU0] failed to enable turbo mode (95 - Operation not supported)\n")
+            })
         let error = await #expect(throws: LapwingError.self) {
             try await refusing.write(.turbo, ["cpu0": "on"], everywhere: false)
         }
@@ -184,7 +202,9 @@ import Testing
             "/sys/class/backlight/DEVICE/max_brightness", "/sys/bus/usb/devices/DEVICE/bDeviceClass",
         ].enumerated() {
             for number in 0..<20 {
-                let bytes = (0..<Int.random(in: 0...80, using: &dice)).map { _ in UInt8.random(in: 0...255, using: &dice) }
+                let bytes = (0..<Int.random(in: 0...80, using: &dice)).map { _ in
+                    UInt8.random(in: 0...255, using: &dice)
+                }
                 let target = place.paths.at(path.replacing("DEVICE", with: "d\(number % (index + 3))"))
                 try Files.makeDirectory(target.removingLastComponent())
                 try Files.write(bytes, to: target)
@@ -210,7 +230,8 @@ import Testing
             rivals: nil, clock: FixedClock(), uptime: { 0 })
         let saving = try await manager.choose(.fixed(.critical))
         #expect(saving.inForce == "critical" && saving.failure == nil)
-        #expect(told.state.withLock { $0 } == TinyXen.State(low: 700_000, high: 800_000, turbo: false, mode: "powersave"))
+        #expect(
+            told.state.withLock { $0 } == TinyXen.State(low: 700_000, high: 800_000, turbo: false, mode: "powersave"))
         #expect(try Files.text(place.paths.at("/sys/class/backlight/panel/brightness")) == "30")
         #expect(saving.controls.contains { $0.control == .hwp && $0.standing == .unavailable })
         #expect(saving.controls.contains { $0.control == .cstate && $0.standing == .held })

@@ -113,7 +113,9 @@ import Testing
     @Test func `shares are set by domain, and others go back to theirs`() {
         var now = SimulatedMachine.laptop
         now[.shares]?.parts["work"]?.value = "weight=64 cap=50"
-        let plan = plan(settings { $0.domains = ["dom0": .init(weight: 512), "gone": .init(cap: 1)] }, now, boot: SimulatedMachine.laptop)
+        let plan = plan(
+            settings { $0.domains = ["dom0": .init(weight: 512), "gone": .init(cap: 1)] }, now,
+            boot: SimulatedMachine.laptop)
         #expect(targets(plan, .shares) == ["Domain-0": "weight=512 cap=0", "work": "weight=512 cap=0"])
     }
 
@@ -127,7 +129,8 @@ import Testing
         #expect(targets(plan(ceiling, dark), .backlight) == [:])
         // Back up when nobody touched it, in steps when the ceiling rises, and not when somebody did.
         dark[.backlight]?.parts["intel_backlight"]?.value = "300"
-        #expect(targets(plan(PowerProfileSettings(), dark, dimmed: down.dimmed), .backlight) == ["intel_backlight": "800"])
+        #expect(
+            targets(plan(PowerProfileSettings(), dark, dimmed: down.dimmed), .backlight) == ["intel_backlight": "800"])
         let middle = plan(settings { $0.backlight = 50 }, dark, dimmed: down.dimmed)
         #expect(targets(middle, .backlight) == ["intel_backlight": "500"])
         #expect(middle.dimmed == ["intel_backlight": Dimming(before: 800, set: 500)])
@@ -143,7 +146,8 @@ import Testing
     }
 
     @Test func `a machine that has nothing has nothing to do`() {
-        let controls = Dictionary(uniqueKeysWithValues: PowerControl.allCases.map { ($0, ControlReading.unavailable("no")) })
+        let controls = Dictionary(
+            uniqueKeysWithValues: PowerControl.allCases.map { ($0, ControlReading.unavailable("no")) })
         for profile in PowerProfile.allCases {
             let plan = plan(.standard(profile), controls)
             #expect(plan.steps.isEmpty && plan.held.isEmpty && plan.unavailable.count == PowerControl.allCases.count)
@@ -162,6 +166,9 @@ import Testing
     }
 
     @Test func `names are ordered by their numbers`() {
-        #expect(["cpu10", "cpu9", "cpu1", "b", "a2", "a10"].sorted(by: Words.inOrder) == ["a2", "a10", "b", "cpu1", "cpu9", "cpu10"])
+        #expect(
+            ["cpu10", "cpu9", "cpu1", "b", "a2", "a10"].sorted(by: Words.inOrder) == [
+                "a2", "a10", "b", "cpu1", "cpu9", "cpu10",
+            ])
     }
 }

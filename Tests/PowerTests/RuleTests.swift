@@ -22,7 +22,8 @@ import Testing
     @Test(arguments: [
         (PowerSituation(), PowerProfile.performance), (PowerSituation(onMains: false, percent: 80), .balanced),
         (PowerSituation(onMains: false), .balanced), (PowerSituation(onMains: false, percent: 19), .powersave),
-        (PowerSituation(onMains: false, percent: 4), .critical), (PowerSituation(onMains: true, percent: 1), .performance),
+        (PowerSituation(onMains: false, percent: 4), .critical),
+        (PowerSituation(onMains: true, percent: 1), .performance),
         (PowerSituation(onMains: false, percent: 80, lid: .closed), .powersave),
         (PowerSituation(onMains: true, lid: .closed), .performance),
         (PowerSituation(onMains: true, temperature: 99), .powersave),
@@ -37,7 +38,10 @@ import Testing
         let profiles = follow(levels.map { PowerSituation(onMains: false, percent: $0) })
         #expect(
             profiles
-                == [.balanced, .balanced, .powersave, .powersave, .powersave, .powersave, .balanced, .balanced, .powersave])
+                == [
+                    .balanced, .balanced, .powersave, .powersave, .powersave, .powersave, .balanced, .balanced,
+                    .powersave,
+                ])
     }
 
     @Test func `a temperature lets go only below its band`() {
@@ -111,7 +115,8 @@ import Testing
         var (state, changes, last) = (RuleState(), 0, PowerProfile?.none)
         for step in 0..<300 {
             let situation = PowerSituation(
-                onMains: false, percent: Bool.random(using: &dice) ? Int.random(in: below - 1...below + band - 1, using: &dice) : nil,
+                onMains: false,
+                percent: Bool.random(using: &dice) ? Int.random(in: below - 1...below + band - 1, using: &dice) : nil,
                 temperature: Bool.random(using: &dice)
                     ? Int.random(in: hotter - band + 1...hotter + 1, using: &dice) : nil)
             let (decision, next) = engine.decide(situation, state, at: Double(step))

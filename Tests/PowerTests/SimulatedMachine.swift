@@ -54,7 +54,8 @@ final class SimulatedMachine: PowerMachine {
     func write(_ control: PowerControl, _ values: [String: String], everywhere: Bool) async throws {
         try state.withLock { state in
             let text = values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-            state.writes.append(everywhere ? "\(control.rawValue) all=\(values.first?.value ?? "")" : "\(control.rawValue) \(text)")
+            state.writes.append(
+                everywhere ? "\(control.rawValue) all=\(values.first?.value ?? "")" : "\(control.rawValue) \(text)")
             state.counts[control, default: 0] += 1
             if state.refusing.contains(control) { throw LapwingError("power.refused", "The hardware does not.") }
             if let from = state.failing[control], state.counts[control, default: 0] >= from {

@@ -35,12 +35,15 @@ final class TinyXen: Sendable {
             case "cat": return .text("pool=0\n")
             case "info": return .text("nr_cpus : 1\nmax_cpu_id : 0\ncpu_topology :\n  0: 0 0 0\n")
             case "vcpu-list": return .text("Name\nDomain-0 0 0 0 r-- 1.0  all / all\n")
-            case "sched-credit2": return .text("Cpupool Pool-0: ratelimit=1000us\nName ID Weight Cap\nDomain-0 0 256 0\n")
+            case "sched-credit2":
+                return .text("Cpupool Pool-0: ratelimit=1000us\nName ID Weight Cap\nDomain-0 0 256 0\n")
             case "set-scaling-maxfreq":
                 state.high = Int(last) ?? 0
                 state.low = min(state.low, state.high)
             case "set-scaling-minfreq":
-                guard let low = Int(last), low <= state.high else { return .text("", error: "failed (22 - Invalid argument)") }
+                guard let low = Int(last), low <= state.high else {
+                    return .text("", error: "failed (22 - Invalid argument)")
+                }
                 state.low = low
             case "enable-turbo-mode": state.turbo = true
             case "disable-turbo-mode": state.turbo = false

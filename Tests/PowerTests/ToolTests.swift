@@ -68,13 +68,17 @@ import Testing
 
     @Test func `parameters of the scheduler are read`() throws {
         #expect(try SchedulerParameters.parse(Samples.parameters).hasPrefix("mode=balanced,slice=8000"))
-        for text in ["", "mode", "slice=1", "mode=balanced;reboot", "mode=\u{1b}[2J", "mode=" + String(repeating: "a", count: 300)] {
+        for text in [
+            "", "mode", "slice=1", "mode=balanced;reboot", "mode=\u{1b}[2J",
+            "mode=" + String(repeating: "a", count: 300),
+        ] {
             #expect(throws: LapwingError.self) { try SchedulerParameters.parse(text) }
         }
     }
 
     @Test(arguments: [
-        "cpu id               : -1\n", "cpu id               : 99999\n", "cpu id : 1\ncpu id : 1\n", "turbo mode : enabled\n",
+        "cpu id               : -1\n", "cpu id               : 99999\n", "cpu id : 1\ncpu id : 1\n",
+        "turbo mode : enabled\n",
         "cpu id : 0\nscaling frequency    : max [x] min [1]\n", "cpu id : 99999999999999999999999\n",
         "cpu id : 0\nconfigured limits : min [1]\n",
     ])
@@ -103,7 +107,8 @@ import Testing
     @Test(arguments: 0..<8)
     func `no answer, however damaged, does harm`(seed: Int) {
         var dice = Dice(seed)
-        let pieces: [[UInt8]] = ["[", "]", ":", "\n", " ", "-", ",", "/", "all", "99999999999999999999", "[-1]", "\u{2028}"]
+        let pieces: [[UInt8]] =
+            ["[", "]", ":", "\n", " ", "-", ",", "/", "all", "99999999999999999999", "[-1]", "\u{2028}"]
             .map { Array($0.utf8) } + [[0xff], [0]]
         for _ in 0..<400 {
             var bytes = Array((Self.seeds.randomElement(using: &dice) ?? "").utf8)
