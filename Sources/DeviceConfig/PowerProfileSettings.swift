@@ -86,6 +86,11 @@ public struct PowerProfileSettings: Codable, Sendable, Hashable {
     /// Shares of CPU time by domain; `dom0` is the control domain.
     public var domains: [String: Share]
 
+    private enum CodingKeys: String, CodingKey {
+        case scheduler, governor, minClock, maxClock, energyPerf, turbo, maxCState, smt, parkedCPUs, pciRuntimePM,
+            usbRuntimePM, sata, backlight, domains
+    }
+
     static let percents = 0...100
     static let hints = 0...255
     static let parks = 0...4095

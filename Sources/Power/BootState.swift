@@ -4,8 +4,8 @@ public import DeviceConfig
 import LapwingCore
 import SystemPackage
 
-/// What each part of each control was before anything was set. A part is recorded when it is first seen and never again;
-/// what comes later (a domain, a stick) is recorded when it comes.
+/// What each part of each control was before anything was set. A part is recorded when it is first seen and never
+/// again; what comes later (a domain, a stick) is recorded when it comes.
 public struct BootState: Sendable, Hashable, Codable {
     /// The version of the format.
     public var schemaVersion = 1
@@ -51,8 +51,8 @@ public struct HeldChoice: Sendable, Hashable, Codable {
     }
 }
 
-/// The two files in `/run/lapwing/power`: `boot-state` and `choice`. Both end with the machine's run, as what they tell of
-/// does.
+/// The two files in `/run/lapwing/power`: `boot-state` and `choice`. Both end with the machine's run, as what they tell
+/// of does.
 public struct PowerStore: Sendable {
     private let directory: FilePath
     static let limit = 4 << 20
@@ -65,8 +65,8 @@ public struct PowerStore: Sendable {
     private var bootFile: FilePath { directory.appending("boot-state") }
     private var choiceFile: FilePath { directory.appending("choice") }
 
-    /// The state in which the machine had started; nil when it was not recorded yet. A file that cannot be understood is
-    /// moved aside and an error (`power.bad-boot-state`): what it knew is lost.
+    /// The state in which the machine had started; nil when it was not recorded yet. A file that cannot be understood
+    /// is moved aside and an error (`power.bad-boot-state`): what it knew is lost.
     public func boot() throws -> BootState? {
         guard let state: BootState = try read(bootFile, "power.bad-boot-state") else { return nil }
         guard state.schemaVersion == 1 else { throw try aside(bootFile, "power.bad-boot-state", "another version") }

@@ -2,8 +2,8 @@
 
 import LapwingCore
 
-/// Something a profile sets. The order is the order of a plan, except for `cpus`: those that come do so first, those that
-/// go do so last.
+/// Something a profile sets. The order is the order of a plan, except for `cpus`: those that come do so first, those
+/// that go do so last.
 public enum PowerControl: String, Sendable, Hashable, Codable, CaseIterable {
     /// Which CPUs run: parts `cpuN`, values `online` and `offline`.
     case cpus
@@ -98,7 +98,8 @@ public struct ControlReading: Sendable, Hashable, Codable {
 /// The parts of a machine that profiles are made of. The live one runs programs and writes sysfs; that of tests keeps
 /// everything in memory. What a write says is not believed: the control is read again.
 public protocol PowerMachine: Sendable {
-    /// Reads a control. What the machine does not have is a result; an answer that cannot be had or understood is an error.
+    /// Reads a control. What the machine does not have is a result; an answer that cannot be had or understood is an
+    /// error.
     func read(_ control: PowerControl) async throws -> ControlReading
     /// Sets parts of a control.
     ///

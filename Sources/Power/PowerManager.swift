@@ -3,8 +3,8 @@
 public import DeviceConfig
 public import LapwingCore
 
-/// Follows the situation: decides on a profile, sets it, and remembers what happened. It has no timer: a report says when
-/// to call again though nothing changed.
+/// Follows the situation: decides on a profile, sets it, and remembers what happened. It has no timer: a report says
+/// when to call again though nothing changed.
 public actor PowerManager {
     /// The most moments of the history. One that differs from the one before takes a place, so this is hours to days.
     public static let historyLimit = 512
@@ -116,8 +116,8 @@ public actor PowerManager {
     public func moments() -> [PowerMoment] { history.elements }
 
     /// The plan to a profile from how the machine is now, for a look before anything is done.
-    public func plan(_ choice: PowerChoice) async throws -> PowerPlan {
-        try await turns.run {
+    public func plan(_ choice: PowerChoice) async -> PowerPlan {
+        await turns.run {
             begin()
             let readings = await executor.readings()
             var known = boot ?? BootState()

@@ -92,14 +92,15 @@ public struct PowerPlanner: Sendable {
     private let boot: BootState
     private let dimmed: [String: Dimming]
 
-    /// A planner that knows what the machine was like when it had started, and which screens are darker than their users
-    /// had them.
+    /// A planner that knows what the machine was like when it had started, and which screens are darker than their
+    /// users had them.
     public init(boot: BootState, dimmed: [String: Dimming] = [:]) {
         self.boot = boot
         self.dimmed = dimmed
     }
 
-    /// The plan to a profile; to the state in which the machine had started when `profile` is nil (and `settings` empty).
+    /// The plan to a profile; to the state in which the machine had started when `profile` is nil (and `settings`
+    /// empty).
     public func plan(
         _ profile: PowerProfile?, _ settings: PowerProfileSettings, _ readings: PowerReadings
     ) -> PowerPlan {

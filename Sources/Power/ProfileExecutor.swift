@@ -69,8 +69,8 @@ struct ProfileExecutor: Sendable {
 
     /// Sets a profile. Planned anew when CPUs came, for they have settings of their own.
     ///
-    /// - Parameter record: Is shown what was read before anything is set, and gives what the machine was like when it had
-    ///   started. When it throws nothing has happened.
+    /// - Parameter record: Is shown what was read before anything is set, and gives what the machine was like when it
+    ///   had started. When it throws nothing has happened.
     func apply(
         _ profile: PowerProfile?, _ settings: PowerProfileSettings, dimmed: [String: Dimming],
         record: @Sendable (PowerReadings) async throws -> BootState
@@ -123,7 +123,7 @@ struct ProfileExecutor: Sendable {
         }
         guard gone.count < missed.count else { return nil }
         // What became something else again is undone as well.
-        let other = step.changes.filter { missed[$0.part].map { value in value != from[$0.part] } ?? false }
+        let other = step.changes.filter { change in missed[change.part].map { $0 != change.from } ?? false }
         if !other.isEmpty { outcome.done.append(.init(control: step.control, changes: other)) }
         let shown = missed.keys.sorted(by: Words.inOrder).prefix(4).map { "\($0) is \(missed[$0] ?? "?")" }
         return (failure.map { Words.of($0) + "; " } ?? "") + shown.joined(separator: ", ")
@@ -131,8 +131,8 @@ struct ProfileExecutor: Sendable {
 
     /// Writes parts and reads them back.
     ///
-    /// - Returns: Parts that are there and are not as wanted, with what they are instead, nil when the control cannot be
-    ///   read any more; and what the writing threw. A part that went meanwhile is nobody's failure.
+    /// - Returns: Parts that are there and are not as wanted, with what they are instead, nil when the control cannot
+    ///   be read any more; and what the writing threw. A part that went meanwhile is nobody's failure.
     private func set(
         _ control: PowerControl, _ wanted: [(String, String)]
     ) async -> (missed: [String: String]?, failure: (any Error)?) {

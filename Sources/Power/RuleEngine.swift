@@ -95,8 +95,8 @@ public struct PowerDecision: Sendable, Hashable {
     public var lookAgain: Double?
 }
 
-/// The rules and what keeps them from flapping. A rule's level takes hold below it and lets go `levelBand` above it, its
-/// temperature above it and `temperatureBand` below it; two changes lie `settle` seconds apart.
+/// The rules and what keeps them from flapping. A rule's level takes hold below it and lets go `levelBand` above it,
+/// its temperature above it and `temperatureBand` below it; two changes lie `settle` seconds apart.
 public struct RuleEngine: Sendable, Hashable {
     private let rules: [PowerRule]
     private let levelBand: Int
@@ -157,7 +157,8 @@ public struct RuleEngine: Sendable, Hashable {
                 // A level so high that the band ends above a full battery lets go when it is full.
                 if percent < below { new.level = true } else if percent >= release(below) { new.level = false }
             } else if now.onMains {
-                // No battery to be low. On battery it is as it was: one that does not answer for a moment is still there.
+                // No battery to be low. On battery it is as it was: one that does not answer for a moment is still
+                // there.
                 new.level = false
             }
         }

@@ -63,8 +63,8 @@ struct SysfsControls: Sendable {
         return .parts(parts, orNone: Self.none(control))
     }
 
-    /// Whether a profile may set a device: not one that a guest has, no interfaces, and nothing a person types or points
-    /// with, for a sleeping one loses the first key.
+    /// Whether a profile may set a device: not one that a guest has, no interfaces, and nothing a person types or
+    /// points with, for a sleeping one loses the first key.
     private func isMine(_ control: PowerControl, _ name: String, _ base: FilePath) -> Bool {
         if name.isEmpty || name.contains("/") || name.hasPrefix(".") { return false }
         switch control {

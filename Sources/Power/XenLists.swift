@@ -91,9 +91,9 @@ struct Processors: Hashable {
         return result
     }
 
-    /// The CPUs that a virtual CPU is tied to, of all virtual CPUs that are tied to some (Xen 4.20, tools/xl/xl_vcpu.c): the
-    /// word before ` / ` at a line's end, `all` or `0-3,6`. When the last of them is switched off, Xen unties the virtual
-    /// CPU for good.
+    /// The CPUs that a virtual CPU is tied to, of all virtual CPUs that are tied to some (Xen 4.20,
+    /// tools/xl/xl_vcpu.c): the word before ` / ` at a line's end, `all` or `0-3,6`. When the last of them is switched
+    /// off, Xen unties the virtual CPU for good.
     static func tied(_ text: String) throws(LapwingError) -> Set<Int> {
         let tool = "xl vcpu-list"
         guard text.utf8.count <= ToolText.limit else { throw ToolText.bad(tool, "more than \(ToolText.limit) bytes") }

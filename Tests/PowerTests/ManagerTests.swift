@@ -129,7 +129,7 @@ private final class Uptime: Sendable {
 
     @Test func `a plan is shown without doing anything`() async throws {
         let manager = manager()
-        let plan = try await manager.plan(.fixed(.powersave))
+        let plan = await manager.plan(.fixed(.powersave))
         #expect(plan.profile == .powersave && !plan.steps.isEmpty && machine.writes.isEmpty)
         #expect(plan.steps.first?.text == "scheduler: sched-lapwing mode=balanced,slice=8000 -> mode=powersave")
     }

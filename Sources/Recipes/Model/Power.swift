@@ -8,7 +8,7 @@ public enum ProfileName: String, RecipeValue, CaseIterable { case performance, b
 /// Power profiles, the rules that choose among them, and timers.
 public struct Power: RecipeSection {
     public static let about =
-        "Power profiles, the rules that choose among them, and timers. The built-in values are in docs/power-profiles.md."
+        "Power profiles, the rules that choose among them, and timers. docs/power-profiles.md has the built-in values."
     public init() {}
 
     /// Who chooses the profile.
@@ -52,8 +52,8 @@ public struct PowerProfiles: RecipeSection {
 /// What a power profile sets.
 public struct ProfileSettings: RecipeSection {
     public static let about =
-        "What a power profile sets. A key that is not given has the profile's built-in value; what neither sets is as it"
-        + " was when the machine had started."
+        "What a power profile sets. A key that is not given has the profile's built-in value; what neither sets is as"
+        + " it was when the machine had started."
     public init() {}
 
     /// A mode of the power-aware scheduler.
