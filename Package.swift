@@ -187,7 +187,8 @@ let package = Package(
             path: "Tests/EngineProbe",
             swiftSettings: strict),
         tests("BuildEngine", ["LapwingCore", "Hashing", "engine-probe", systemPackage]),
-        tests("ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", systemPackage]),
+        tests(
+            "ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", "DeviceConfig", systemPackage]),
         tests(
             "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),

@@ -97,3 +97,59 @@ struct DeviceConfigTests {
         #expect(!Files.exists(device.paths.changes))
     }
 }
+
+@Suite struct PowerSettingsTests {
+    private func settings(_ text: String) throws -> PowerSettings {
+        try JSONText.decode(PowerSettings.self, from: Array(text.utf8), file: "power.json")
+    }
+
+    @Test func `what is not there is built in`() throws {
+        #expect(try settings("{}") == PowerSettings())
+        let settings = try settings(#"{"profile": "critical", "profiles": {"critical": {"turbo": true}}, "rules": []}"#)
+        #expect(settings.profile.profile == .critical && settings.rules.isEmpty)
+        #expect(settings.profiles[.critical].turbo == true && settings.profiles[.critical].maxClock == nil)
+        #expect(settings.profiles[.balanced] == .standard(.balanced))
+        #expect(try self.settings(#"{"profile": "auto"}"#).profile.profile == nil)
+    }
+
+    @Test func `a person sees every key of a profile and may give null`() throws {
+        let device = try PrivateDevice()
+        let entries = try ConfigLoader(device.paths).load().entries
+        #expect(entries.contains { $0.key == "power.profiles.powersave.maxClock" && $0.value == .integer(60) })
+        #expect(entries.contains { $0.key == "power.profiles.performance.smt" && $0.value == .null })
+        try ConfigEditor(device.paths).set("power.profiles.powersave.maxClock", to: "null")
+        let loaded = try ConfigLoader(device.paths).load()
+        #expect(loaded.problems.isEmpty && loaded.configuration.power.profiles.powersave.maxClock == nil)
+        #expect(loaded.configuration.power.profiles.powersave.minClock == 35)
+    }
+
+    @Test(arguments: [
+        #"{"levelBand": 0}"#, #"{"settleSeconds": -1}"#, #"{"temperatureBand": 51}"#, #"{"profile": "saver"}"#,
+        #"{"rules": [{}]}"#, #"{"rules": [{"profile": "critical", "below": 101}]}"#,
+        #"{"rules": [{"profile": "critical", "hotter": 151}]}"#, #"{"profiles": {"balanced": {"maxClock": 101}}}"#,
+        #"{"profiles": {"balanced": {"maxCState": "C"}}}"#, #"{"profiles": {"balanced": {"energyPerf": 256}}}"#,
+        #"{"profiles": {"balanced": {"domains": {"net": {"weight": 0}}}}}"#,
+        #"{"profiles": {"balanced": {"backlight": 0}}}"#,
+    ])
+    func `a value out of its bounds is an error`(text: String) {
+        #expect(throws: LapwingError.self) { try settings(text) }
+    }
+
+    @Test func `rules have a limit`() {
+        let rules = Array(repeating: #"{"profile": "critical"}"#, count: PowerRule.limit + 1).joined(separator: ",")
+        #expect(throws: LapwingError.self) { try settings(#"{"rules": ["# + rules + "]}") }
+    }
+
+    @Test(arguments: [
+        ("unlimited", nil, nil), ("C0", 0, nil), ("C6", 6, nil), ("C6/2", 6, 2), ("C99/0", 99, 0),
+    ] as [(String, Int?, Int?)])
+    func `limits on C-states have a text`(text: String, state: Int?, substate: Int?) throws {
+        let limit = try #require(CStateLimit(rawValue: text))
+        #expect(limit.state == state && limit.substate == substate && limit.rawValue == text)
+    }
+
+    @Test(arguments: ["", "C", "c1", "C-1", "C100", "C1/", "C1/2/3", "C/1", "C٣", "Unlimited", "1"])
+    func `other texts are no limit`(text: String) {
+        #expect(CStateLimit(rawValue: text) == nil)
+    }
+}
