@@ -179,9 +179,11 @@ public actor PowerManager {
         await lookForRivals()
         let before = dimmed
         do {
-            let outcome = try await executor.apply(profile, values(profile), dimmed: dimmed) {
-                try await self.record($0)
-            }
+            // A caller that gives up must not leave half a profile: the work is in a task of its own.
+            let (executor, settings) = (executor, values(profile))
+            let outcome = try await Task {
+                try await executor.apply(profile, settings, dimmed: before) { try await self.record($0) }
+            }.value
             self.outcome = outcome
             failure = outcome.error.map(Words.of)
             if outcome.succeeded {

@@ -125,12 +125,17 @@ public struct PowerPlanner: Sendable {
             }
             if !changes.isEmpty {
                 plan.steps.append(.init(control: control, changes: changes))
-            } else if control != .cpus || last == nil {
+            } else if control != .cpus || last == nil, holds(control, reading, plan) {
                 plan.held.append(control)
             }
         }
         if let last { plan.steps.append(last) }
         return plan
+    }
+
+    /// True when a part is as wanted: not each of them is one that the plan has to say something of.
+    private func holds(_ control: PowerControl, _ reading: ControlReading, _ plan: PowerPlan) -> Bool {
+        plan.unavailable.count { $0.control == control } < reading.parts.count
     }
 
     private func changes(
@@ -149,7 +154,10 @@ public struct PowerPlanner: Sendable {
             } else {
                 target = PartTarget(settings: settings, name: name, part: part, boot: before).value(control)
             }
-            guard let target else { continue }
+            guard let target else {
+                if control != .cpus { plan.unavailable.append(.init(control, "its range is not known", part: name)) }
+                continue
+            }
             if !part.choices.isEmpty, !part.choices.contains(target) {
                 plan.unavailable.append(.init(control, "\(target) is not offered", part: name))
             } else if !control.holds(target, part.value) {

@@ -112,7 +112,7 @@ extension PowerOutcome {
             if let failed, failed.control == control {
                 reports.append(.init(control: control, standing: .failed, part: nil, text: cause))
             }
-            if held.contains(control), !unavailable.contains(where: { $0.control == control && $0.part == nil }) {
+            if held.contains(control) {
                 reports.append(.init(control: control, standing: .held, part: nil, text: nil))
             }
             for note in unavailable where note.control == control {

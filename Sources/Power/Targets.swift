@@ -29,7 +29,9 @@ struct PartTarget {
 
     /// A part of the highest level, within what there is.
     private func level(_ percent: Int) -> Int? {
-        guard let lowest = part.lowest, let highest = part.highest, lowest <= highest else { return nil }
+        guard let lowest = part.lowest, let highest = part.highest, lowest <= highest, highest > 0 else {
+            return nil
+        }
         let (product, overflow) = highest.multipliedReportingOverflow(by: percent)
         return overflow ? nil : max(lowest, product / 100)
     }

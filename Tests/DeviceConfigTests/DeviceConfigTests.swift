@@ -140,9 +140,10 @@ struct DeviceConfigTests {
         #expect(throws: LapwingError.self) { try settings(#"{"rules": ["# + rules + "]}") }
     }
 
-    @Test(arguments: [
-        ("unlimited", nil, nil), ("C0", 0, nil), ("C6", 6, nil), ("C6/2", 6, 2), ("C99/0", 99, 0),
-    ] as [(String, Int?, Int?)])
+    @Test(
+        arguments: [
+            ("unlimited", nil, nil), ("C0", 0, nil), ("C6", 6, nil), ("C6/2", 6, 2), ("C99/0", 99, 0),
+        ] as [(String, Int?, Int?)])
     func `limits on C-states have a text`(text: String, state: Int?, substate: Int?) throws {
         let limit = try #require(CStateLimit(rawValue: text))
         #expect(limit.state == state && limit.substate == substate && limit.rawValue == text)

@@ -52,6 +52,26 @@ import Testing
         }
     }
 
+    @Test func `what became something else again is undone as well`() async throws {
+        let machine = SimulatedMachine()
+        let before = machine.everything
+        machine.set { $0.bending = [.clock: "1000000-1500000"] }
+        let outcome = try await apply(.standard(.powersave), to: machine)
+        #expect(outcome.failed?.control == .clock && outcome.cause?.contains("cpu0 is 1000000-1500000") == true)
+        #expect(outcome.restored.map(\.control) == [.clock, .scheduler] && machine.everything == before)
+    }
+
+    @Test func `hardware that refuses and makes something else of it is a failure`() async throws {
+        let machine = SimulatedMachine()
+        machine.set { state in
+            state.refusing = [.turbo]
+            state.bending = [.turbo: "half"]
+        }
+        let outcome = try await apply(.standard(.powersave), to: machine)
+        #expect(outcome.failed?.control == .turbo && outcome.left.count == 4)
+        #expect(outcome.left.allSatisfy { $0.control == .turbo && $0.text.hasPrefix("it is half") })
+    }
+
     @Test func `what could not be undone is named`() async throws {
         let machine = SimulatedMachine()
         machine.set { state in

@@ -157,6 +157,13 @@ private final class Uptime: Sendable {
         #expect(await manager.moments().count == PowerManager.historyLimit)
     }
 
+    @Test func `a caller that gives up does not leave half a profile`() async throws {
+        let manager = manager()
+        let task = Task { [battery] in await manager.take(battery) }
+        task.cancel()
+        #expect(await task.value.inForce == "balanced")
+    }
+
     @Test func `choices have words`() {
         for choice in [PowerChoice.auto, .boot] + PowerProfile.allCases.map({ .fixed($0) }) {
             #expect(PowerChoice(word: choice.word) == choice)

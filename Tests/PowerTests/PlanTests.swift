@@ -83,6 +83,16 @@ import Testing
         let plan = plan(.standard(.performance), controls)
         #expect(targets(plan, .governor).isEmpty)
         #expect(plan.unavailable.contains(PowerPlan.Note(.governor, "performance is not offered", part: "cpu0")))
+        #expect(!plan.held.contains(.governor))
+    }
+
+    @Test(arguments: [nil, 0] as [Int?])
+    func `a clock whose range nobody knows is left alone and told`(highest: Int?) {
+        var controls = SimulatedMachine.laptop
+        controls[.clock] = ControlReading(["cpu0": .init("0-0", lowest: 0, highest: highest)])
+        let plan = plan(.standard(.powersave), controls)
+        #expect(targets(plan, .clock).isEmpty && !plan.held.contains(.clock))
+        #expect(plan.unavailable.contains(PowerPlan.Note(.clock, "its range is not known", part: "cpu0")))
     }
 
     @Test func `second threads are switched off last and come first`() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Texts in the formats of Xen 4.20's tools (tools/misc/xenpm.c, tools/xl), with values of plausible laptops.
+/// Texts in the formats of Xen 4.20's tools, with values of plausible laptops. Those of `xenpm` were held against what
+/// xenpm's own source (tools/misc/xenpm.c) prints over made-up hypercalls; those of `xl` are written by its source.
 enum Samples {
     /// `xenpm get-cpufreq-para` where Xen chooses the clock: two CPUs that share one.
     static let acpi = """

@@ -20,6 +20,8 @@ final class SimulatedMachine: PowerMachine {
         var refusing: Set<PowerControl> = []
         /// Controls whose writing fails, from so many writes on.
         var failing: [PowerControl: Int] = [:]
+        /// Controls that make something else of what they are told first.
+        var bending: [PowerControl: String] = [:]
         /// Controls that cannot be read.
         var unreadable: Set<PowerControl> = []
         /// The writes so far, by control.
@@ -57,12 +59,18 @@ final class SimulatedMachine: PowerMachine {
             state.writes.append(
                 everywhere ? "\(control.rawValue) all=\(values.first?.value ?? "")" : "\(control.rawValue) \(text)")
             state.counts[control, default: 0] += 1
-            if state.refusing.contains(control) { throw LapwingError("power.refused", "The hardware does not.") }
+            if state.refusing.contains(control) {
+                if let bent = state.bending[control] {
+                    for part in values.keys { state.controls[control]?.parts[part]?.value = bent }
+                }
+                throw LapwingError("power.refused", "The hardware does not.")
+            }
             if let from = state.failing[control], state.counts[control, default: 0] >= from {
                 throw LapwingError("power.failed", "It broke.")
             }
             if state.deaf.contains(control) { return }
-            for (part, value) in values {
+            for (part, told) in values {
+                let value = state.counts[control] == 1 ? state.bending[control] ?? told : told
                 if control == .scheduler, value.hasPrefix("mode="), !value.contains(",") {
                     state.controls[control]?.parts[part]?.value = value + ",slice=\(value.count)000"
                 } else {
