@@ -218,6 +218,24 @@ import Testing
         }
     }
 
+    // MARK: Temperature
+
+    @Test func `the hottest believable sensor counts`() throws {
+        let thermometer = Thermometer(place.paths)
+        #expect(thermometer.hottest() == nil)
+        try file("/sys/class/thermal/thermal_zone0/temp", "-5001\n")
+        #expect(thermometer.hottest() == -6)
+        try file("/sys/class/thermal/thermal_zone1/temp", "48999\n")
+        try file("/sys/class/thermal/cooling_device0/temp", "90000\n")
+        try file("/sys/class/hwmon/hwmon2/temp1_input", "61500\n")
+        try file("/sys/class/hwmon/hwmon2/temp1_crit", "100000\n")
+        #expect(thermometer.hottest() == 61)
+        for (number, lie) in ["999999", "-274000", "hot", "", "99999999999999999999", "6e4"].enumerated() {
+            try file("/sys/class/hwmon/hwmon3/temp\(number)_input", lie)
+        }
+        #expect(thermometer.hottest() == 61)
+    }
+
     @Test func `the whole way from tools to tools`() async throws {
         // A Xen whose clocks, limit and scheduler take what they are told.
         let told = TinyXen()
