@@ -181,6 +181,50 @@ enum XenPM {
         }
     }
 
+    /// Time spent at one clock.
+    struct Speed: Hashable {
+        /// The clock in MHz.
+        var megahertz: Int
+        /// How often it was changed to.
+        var entries: Int
+        /// The time at it, in ms.
+        var milliseconds: Int
+    }
+
+    private static let speedTool = "xenpm get-cpufreq-states"
+
+    /// The P-states by CPU, the fastest first; none where Xen does not choose the clock.
+    static func speeds(_ text: String) throws(LapwingError) -> [Int: [Speed]] {
+        var result: [Int: [Speed]] = [:]
+        var cpu: Int?
+        for line in try ToolText.lines(text, of: speedTool) {
+            if line.name == "cpu id" {
+                let number = try ToolText.cpu(line.value, of: speedTool)
+                guard result.updateValue([], forKey: number) == nil else {
+                    throw ToolText.bad(speedTool, "CPU \(number) twice")
+                }
+                cpu = number
+                continue
+            }
+            let name = line.name.hasPrefix("*") ? line.name.dropFirst() : line.name[...]
+            guard line.name.isEmpty || (name.hasPrefix("P") && name.contains("[")) else { continue }
+            guard let cpu, var speeds = result[cpu] else { throw ToolText.bad(speedTool, line.name + line.value) }
+            if line.name.isEmpty {
+                guard let last = speeds.indices.last, let time = line.number("residency ") else {
+                    throw ToolText.bad(speedTool, line.value)
+                }
+                speeds[last].milliseconds = time
+            } else {
+                guard let bracket = name.firstIndex(of: "["), let entries = line.number("transition"),
+                    let clock = self.bracket(String(name[bracket...])), speeds.count < 256
+                else { throw ToolText.bad(speedTool, line.name) }
+                speeds.append(Speed(megahertz: clock, entries: entries, milliseconds: 0))
+            }
+            result[cpu] = speeds
+        }
+        return result
+    }
+
     private static let averageTool = "xenpm get-cpufreq-average"
 
     /// The mean clocks by CPU, in kHz, since `xenpm get-cpufreq-average` was run before.

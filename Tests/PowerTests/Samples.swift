@@ -88,6 +88,20 @@ enum Samples {
 
         """
 
+    /// `xenpm get-cpufreq-states`.
+    static let speeds = """
+        cpu id               : 0
+        total P-states       : 2
+        usable P-states      : 2
+        current frequency    : 800 MHz
+        P0         [2801 MHz]: transition [                  10]
+                               residency  [                5000 ms]
+        *P1        [ 800 MHz]: transition [                  11]
+                               residency  [                5001 ms]
+
+
+        """
+
     static let average = """
         cpu id               : 0
         average cpu frequency: 1612345

@@ -44,6 +44,57 @@ import Testing
         #expect(try XenPM.idle(text).limit == limit)
     }
 
+    @Test func `time at each clock is read`() throws {
+        #expect(
+            try XenPM.speeds(Samples.speeds) == [
+                0: [
+                    .init(megahertz: 2801, entries: 10, milliseconds: 5000),
+                    .init(megahertz: 800, entries: 11, milliseconds: 5001),
+                ]
+            ])
+        #expect(try XenPM.speeds("").isEmpty)
+        for text in [
+            "P0 [2801 MHz]: transition [1]\n", "cpu id : 0\nP0 [x MHz]: transition [1]\n", "cpu id : 0\ncpu id : 0\n",
+            "cpu id : 0\nresidency  [1 ms]\n",
+        ] {
+            #expect(throws: LapwingError.self) { try XenPM.speeds(text) }
+        }
+    }
+
+    @Test func `what CPUs did between two looks is the difference, and a counter that began anew counts`() throws {
+        let idle = try XenPM.idle(Samples.idle)
+        let speeds = try XenPM.speeds(Samples.speeds)
+        let first = ProcessorActivity(idle: idle, speeds: speeds, means: [0: 1_600_000, 1: 0, 5: 800_000])
+        #expect(first.cpus.map(\.number) == [0, 1, 5] && first.cpus.map(\.meanClock) == [1_600_000, nil, 800_000])
+        #expect(first.cpus[0].idle.map(\.state) == ["C0", "C1", "C2", "pc2", "pc10", "cc6"])
+        #expect(first.cpus[2].idleMilliseconds == nil && first.cpus[2].idle.isEmpty)
+        var second = first
+        second.cpus[0].idleMilliseconds = 86_400_223
+        second.cpus[0].idle[2].milliseconds += 90
+        second.cpus[0].idle[2].entries = 5
+        second.cpus[0].clocks[1].milliseconds += 7
+        second.cpus.append(.init(number: 7, idleMilliseconds: 3, idle: [], clocks: [], meanClock: nil))
+        let between = second.since(first)
+        #expect(between.cpus[0].idleMilliseconds == 100 && between.cpus[1].idleMilliseconds == 0)
+        #expect(between.cpus[0].idle[2].milliseconds == 90 && between.cpus[0].idle[2].entries == 5)
+        #expect(between.cpus[0].clocks.map(\.milliseconds) == [0, 7] && between.cpus[3].idleMilliseconds == 3)
+    }
+
+    @Test func `what CPUs do is asked with time limits`() async throws {
+        let runner = ScriptedRunner { command in
+            switch command.arguments.first {
+            case "get-cpuidle-states": .text(Samples.idle)
+            case "get-cpufreq-states": .text("", error: "Either Xen cpufreq is disabled")
+            default: .text(Samples.average)
+            }
+        }
+        let activity = try await ProcessorActivity.read(runner)
+        #expect(activity.cpus.map(\.number) == [0, 1] && activity.cpus.allSatisfy(\.clocks.isEmpty))
+        #expect(runner.lines.count == 3 && !runner.limits.contains(nil))
+        let failing = ScriptedRunner { _ in .text("", code: 5) }
+        await #expect(throws: LapwingError.self) { _ = try await ProcessorActivity.read(failing) }
+    }
+
     @Test func `mean clocks are read`() throws {
         #expect(try XenPM.averages(Samples.average) == [0: 1_612_345, 1: 800_000])
     }
@@ -101,7 +152,7 @@ import Testing
 
     private static let seeds = [
         Samples.acpi, Samples.hwp, Samples.idle, Samples.average, Samples.shares, Samples.info, Samples.vcpus,
-        Samples.parameters,
+        Samples.parameters, Samples.speeds,
     ]
 
     @Test(arguments: 0..<8)
@@ -125,6 +176,7 @@ import Testing
             for clock in (try? XenPM.clocks(text)) ?? [] { #expect(clock.cpu < ToolText.cpus) }
             _ = try? XenPM.idle(text)
             _ = try? XenPM.averages(text)
+            _ = try? XenPM.speeds(text)
             for share in (try? DomainShare.list(text)) ?? [] { #expect(share.values.weight >= 0) }
             if let processors = try? Processors.info(text) { #expect(processors.highest < ToolText.cpus) }
             if let tied = try? Processors.tied(text) { #expect(tied.count <= ToolText.cpus) }
