@@ -123,9 +123,10 @@ public struct XenPowerMachine: PowerMachine {
         var parts: [String: ControlReading.Part] = [:]
         for cpu in 0...processors.highest {
             let core = processors.cores[cpu]
+            // On ARM all CPUs are core 0 of socket 0, and each is a core.
             parts["cpu\(cpu)"] = ControlReading.Part(
-                core == nil ? ProcessorTargets.offline : ProcessorTargets.online, core: core,
-                kept: cpu == 0 || tied.contains(cpu))
+                core == nil ? ProcessorTargets.offline : ProcessorTargets.online,
+                core: processors.threads > 1 ? core : nil, kept: cpu == 0 || tied.contains(cpu))
         }
         return ControlReading(parts)
     }

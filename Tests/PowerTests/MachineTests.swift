@@ -54,6 +54,23 @@ import Testing
         #expect(!runner.limits.contains(nil))
     }
 
+    @Test func `where a core has one thread nothing counts as a second one`() async throws {
+        let arm = ScriptedRunner { command in
+            command.line == "xl vcpu-list"
+                ? .text("Name\n")
+                : .text(
+                    "nr_cpus : 2\nmax_cpu_id : 1\nthreads_per_core : 1\ncpu_topology :\n  0: 0 0 0\n  1: 0 0 0\n")
+        }
+        let reading = try await machine(arm).read(.cpus)
+        #expect(reading.parts.values.allSatisfy { $0.core == nil && $0.value == "online" })
+        var settings = PowerProfileSettings()
+        settings.smt = false
+        #expect(
+            ProcessorTargets.targets(settings, now: reading, boot: reading.parts) == [
+                "cpu0": "online", "cpu1": "online",
+            ])
+    }
+
     @Test func `a clock that the hardware chooses has levels and no governor`() async throws {
         let machine = machine(answering(Samples.hwp))
         let reading = try await machine.read(.hwp)
