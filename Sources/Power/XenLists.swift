@@ -55,6 +55,8 @@ struct DomainShare: Hashable {
 
 /// The CPUs of `xl info -n`.
 struct Processors: Hashable {
+    /// The architecture by Linux's name, `x86_64` or `aarch64`; empty when it does not say.
+    var machine = ""
     /// How many run.
     var count: Int
     /// The highest number there is.
@@ -72,6 +74,7 @@ struct Processors: Hashable {
         var topology = false
         for line in try ToolText.lines(text, of: tool) {
             switch line.name {
+            case "machine": result.machine = String(line.value.prefix(32))
             case "nr_cpus": result.count = Digits.number(line.value) ?? 0
             case "max_cpu_id": result.highest = Digits.number(line.value) ?? -1
             case "threads_per_core": result.threads = Digits.number(line.value) ?? 1

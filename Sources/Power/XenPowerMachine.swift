@@ -119,11 +119,13 @@ public struct XenPowerMachine: PowerMachine {
         guard let info = try await ask("xl", ["info", "-n"]) else { return .unavailable("xl is not installed") }
         try Self.check(info, "xl info -n")
         let processors = try Processors.info(info.text)
+        guard ["", "x86_64"].contains(processors.machine) else {
+            return .unavailable("Xen switches CPUs off and on on x86 only")
+        }
         let tied = try Processors.tied(try await demand("xl", ["vcpu-list"]).text)
         var parts: [String: ControlReading.Part] = [:]
         for cpu in 0...processors.highest {
             let core = processors.cores[cpu]
-            // On ARM all CPUs are core 0 of socket 0, and each is a core.
             parts["cpu\(cpu)"] = ControlReading.Part(
                 core == nil ? ProcessorTargets.offline : ProcessorTargets.online,
                 core: processors.threads > 1 ? core : nil, kept: cpu == 0 || tied.contains(cpu))

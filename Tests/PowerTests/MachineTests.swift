@@ -55,13 +55,11 @@ import Testing
     }
 
     @Test func `where a core has one thread nothing counts as a second one`() async throws {
-        let arm = ScriptedRunner { command in
-            command.line == "xl vcpu-list"
-                ? .text("Name\n")
-                : .text(
-                    "nr_cpus : 2\nmax_cpu_id : 1\nthreads_per_core : 1\ncpu_topology :\n  0: 0 0 0\n  1: 0 0 0\n")
-        }
-        let reading = try await machine(arm).read(.cpus)
+        let text = "nr_cpus : 2\nmax_cpu_id : 1\nthreads_per_core : 1\ncpu_topology :\n  0: 0 0 0\n  1: 0 0 0\n"
+        let single = ScriptedRunner { .text($0.line == "xl vcpu-list" ? "Name\n" : text) }
+        let arm = ScriptedRunner { .text($0.line == "xl vcpu-list" ? "Name\n" : "machine : aarch64\n" + text) }
+        #expect(try await machine(arm).read(.cpus).unavailable?.contains("x86 only") == true)
+        let reading = try await machine(single).read(.cpus)
         #expect(reading.parts.values.allSatisfy { $0.core == nil && $0.value == "online" })
         var settings = PowerProfileSettings()
         settings.smt = false
