@@ -39,14 +39,14 @@ public struct BootState: Sendable, Hashable, Codable {
 public struct HeldChoice: Sendable, Hashable, Codable {
     /// The version of the format.
     public var schemaVersion = 1
-    /// `auto`, `boot` or a profile.
-    public var choice: String
+    /// What a person chose, `auto`, `boot` or a profile; nil when nobody did and the configuration says.
+    public var choice: String?
     /// Screens that are darker than their users had them.
     public var dimmed: [String: Dimming]
 
     /// What a new daemon has to know.
-    public init(_ choice: PowerChoice, dimmed: [String: Dimming] = [:]) {
-        self.choice = choice.word
+    public init(_ choice: PowerChoice?, dimmed: [String: Dimming] = [:]) {
+        self.choice = choice?.word
         self.dimmed = dimmed
     }
 }
@@ -79,14 +79,15 @@ public struct PowerStore: Sendable {
         try Files.write(try JSONText.encode(state), to: bootFile)
     }
 
-    /// Who decides and which screens are dimmed; nil when nobody said. One that cannot be understood is an error
-    /// (`power.bad-choice`) and moved aside.
-    public func choice() throws -> (PowerChoice, [String: Dimming])? {
+    /// What a person chose, if anything, and which screens are dimmed; nil when there is nothing to know. A file that
+    /// cannot be understood is an error (`power.bad-choice`) and moved aside.
+    public func choice() throws -> (chosen: PowerChoice?, dimmed: [String: Dimming])? {
         guard let held: HeldChoice = try read(choiceFile, "power.bad-choice") else { return nil }
-        guard held.schemaVersion == 1, let choice = PowerChoice(word: held.choice) else {
+        let chosen = held.choice.flatMap { PowerChoice(word: $0) }
+        guard held.schemaVersion == 1, (chosen == nil) == (held.choice == nil) else {
             throw try aside(choiceFile, "power.bad-choice", "another version, or an unknown word")
         }
-        return (choice, held.dimmed)
+        return (chosen, held.dimmed)
     }
 
     /// Writes it.

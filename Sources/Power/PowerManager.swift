@@ -26,6 +26,8 @@ public actor PowerManager {
     private var inForce: PowerProfile??
     /// What was tried last. A failure is not tried again before something else is decided or somebody asks.
     private var tried: PowerProfile??
+    /// What a person chose on this machine since it started; nil for what the configuration says.
+    private var chosen: PowerChoice?
     private var boot: BootState?
     private var dimmed: [String: Dimming] = [:]
     private var rivalUnits: [String] = []
@@ -88,8 +90,9 @@ public actor PowerManager {
     public func choose(_ choice: PowerChoice) async throws -> PowerReport {
         try await turns.run {
             begin()
-            state.choose(choice)
             try store.save(HeldChoice(choice, dimmed: dimmed))
+            state.choose(choice)
+            chosen = choice
             (outcome, failure) = (nil, nil)
             await follow(again: true)
             if let error = outcome?.error { throw error }
@@ -150,9 +153,10 @@ public actor PowerManager {
                     + Words.of(error))
         }
         do {
-            if let (choice, screens) = try store.choice() {
-                state.choose(choice)
-                dimmed = screens
+            if let held = try store.choice() {
+                chosen = held.chosen
+                if let chosen { state.choose(chosen) }
+                dimmed = held.dimmed
             }
         } catch {
             problems.append("A profile that was set by hand is forgotten. " + Words.of(error))
@@ -198,7 +202,7 @@ public actor PowerManager {
         }
         if dimmed != before {
             do {
-                try store.save(HeldChoice(state.choice, dimmed: dimmed))
+                try store.save(HeldChoice(chosen, dimmed: dimmed))
             } catch {
                 problem("A new daemon will not know which screens are dimmed. " + Words.of(error))
             }

@@ -72,6 +72,14 @@ private final class Uptime: Sendable {
         #expect(machine.values(.backlight) == ["intel_backlight": "800"])
     }
 
+    @Test func `what the configuration says is no choice of a person, though a screen is dimmed`() async throws {
+        _ = await manager(PowerSettings(profile: .critical)).take(mains)
+        #expect(machine.values(.backlight) == ["intel_backlight": "300"])
+        let report = await manager(PowerSettings(profile: .auto)).take(mains)
+        #expect(report.choice == "auto" && report.inForce == "performance")
+        #expect(machine.values(.backlight) == ["intel_backlight": "800"])
+    }
+
     @Test func `reset goes back to the start, also for a daemon that came later`() async throws {
         let before = machine.everything
         _ = await manager().take(PowerSituation(onMains: false, percent: 3))
