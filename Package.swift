@@ -79,6 +79,7 @@ let package = Package(
         module("Passthrough", ["LapwingCore", "DeviceFacts", "DevicePolicy", systemPackage]),
         module(
             "DeviceHiding", ["LapwingCore", "DeviceFacts", "DeviceModel", "DevicePolicy", "Passthrough", systemPackage]),
+        module("Power", ["LapwingCore", "DeviceConfig", "PowerFacts", systemPackage]),
         module("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         module(
             "XenControl",
@@ -188,6 +189,7 @@ let package = Package(
                 systemPackage,
             ]),
         tests("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
+        tests("Power", ["LapwingCore", "DeviceConfig", "PowerFacts", systemPackage]),
         tests("DomainDefinitions", ["LapwingCore", "DeviceConfig", systemPackage]),
         tests("XenControl", ["LapwingCore", "DeviceConfig", "DomainDefinitions", systemPackage]),
         tests("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
@@ -196,7 +198,8 @@ let package = Package(
             path: "Tests/EngineProbe",
             swiftSettings: strict),
         tests("BuildEngine", ["LapwingCore", "Hashing", "engine-probe", systemPackage]),
-        tests("ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", systemPackage]),
+        tests(
+            "ImageAssembly", ["LapwingCore", "Hashing", "Recipes", "BuildEngine", "DeviceConfig", systemPackage]),
         tests(
             "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),

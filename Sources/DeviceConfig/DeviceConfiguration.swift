@@ -125,30 +125,6 @@ public struct NetworkSettings: Codable, Sendable, Hashable {
     }
 }
 
-/// Power and timers.
-public struct PowerSettings: Codable, Sendable, Hashable {
-    /// A power profile.
-    public enum Profile: String, Codable, Sendable, CaseIterable {
-        /// Longest on battery.
-        case saver
-        /// In between.
-        case balanced
-        /// Fastest.
-        case performance
-    }
-
-    /// The profile the device starts with.
-    public var profile: Profile
-    /// Xen's `timer_slop` in nanoseconds, when the recipe sets it.
-    public var timerSlop: Int?
-
-    /// Describes the power settings.
-    public init(profile: Profile, timerSlop: Int? = nil) {
-        self.profile = profile
-        self.timerSlop = timerSlop
-    }
-}
-
 /// The installer on the image.
 public struct InstallerSettings: Codable, Sendable, Hashable {
     /// True when the image carries the installer.

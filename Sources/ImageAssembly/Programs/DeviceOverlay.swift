@@ -12,13 +12,6 @@ public enum DeviceOverlay {
     public static func configuration(
         _ recipe: Recipe, recipeDigest: Digest, lockDigest: Digest? = nil
     ) throws -> DeviceConfiguration {
-        func value<T: RawRepresentable>(_ raw: String, _ type: T.Type) throws -> T where T.RawValue == String {
-            guard let value = T(rawValue: raw) else {
-                throw LapwingError(
-                    "programs.config", "The recipe has a value the device does not know.", subject: raw)
-            }
-            return value
-        }
         let access = recipe.security.access
         return DeviceConfiguration(
             image: ImageFacts(
@@ -32,9 +25,7 @@ public enum DeviceOverlay {
                 user: access.user, passwordHash: access.passwordHash, sshKeys: access.sshKeys, ask: access.ask),
             state: StateSettings(encryption: try value(recipe.security.state.rawValue, StateSettings.Encryption.self)),
             network: NetworkSettings(wired: try value(recipe.network.wired.rawValue, NetworkSettings.Wired.self)),
-            power: PowerSettings(
-                profile: try value(recipe.power.profile.rawValue, PowerSettings.Profile.self),
-                timerSlop: recipe.power.timerSlop),
+            power: try PowerOverlay.settings(recipe.power),
             domains: try recipe.domains.mapValues { domain in
                 DomainSettings(
                     description: domain.description, type: try value(domain.type.rawValue, DomainSettings.Kind.self),
@@ -52,6 +43,14 @@ public enum DeviceOverlay {
                     battery: try value(domain.battery.rawValue, DomainSettings.Battery.self))
             },
             installer: InstallerSettings(enabled: recipe.installer.enabled))
+    }
+
+    /// The device's own word for a word of the recipe.
+    static func value<T: RawRepresentable>(_ raw: String, _ type: T.Type) throws -> T where T.RawValue == String {
+        guard let value = T(rawValue: raw) else {
+            throw LapwingError("programs.config", "The recipe has a value the device does not know.", subject: raw)
+        }
+        return value
     }
 
     /// The configuration's files as a tree. The recipe's password hash is in it, so that file is for root alone.

@@ -34,6 +34,7 @@ struct CrossChecks {
         architecture()
         archive()
         domains()
+        power()
     }
 
     /// True when all these values are good.
@@ -285,6 +286,28 @@ struct CrossChecks {
                     fail("conflict", "domains.\(name).disks", "Only an HVM domain has an optical drive.", nil)
                 }
             }
+        }
+    }
+
+    private func power() {
+        let profiles = recipe.power.profiles
+        for (name, profile) in [
+            ("performance", profiles.performance), ("balanced", profiles.balanced), ("powersave", profiles.powersave),
+            ("critical", profiles.critical),
+        ] {
+            let path = "power.profiles.\(name)"
+            guard good(path) else { continue }
+            if let low = profile.minClock, let high = profile.maxClock, low > high {
+                fail("conflict", path + ".minClock", "The lowest clock is above the highest.", nil)
+            }
+            for domain in profile.domains.keys.sorted() where domain != "dom0" && recipe.domains[domain] == nil {
+                fail(
+                    "conflict", path + ".domains.\(domain)", "There is no domain \(quoted(domain)).",
+                    Suggestion.sentence(domain, among: recipe.domains.keys.sorted()))
+            }
+        }
+        if recipe.power.rules.count > 64 {
+            fail("conflict", "power.rules", "There are more than 64 rules.", nil)
         }
     }
 }

@@ -102,19 +102,3 @@ public struct KnownSource: RecipeSection {
     @Key("Its SHA-256.", .sha256, required: true)
     public var sha256 = ""
 }
-
-/// Power and timers.
-public struct Power: RecipeSection {
-    public static let about = "Power and timers."
-    public init() {}
-
-    /// A power profile.
-    public enum Profile: String, RecipeValue, CaseIterable { case saver, balanced, performance }
-
-    @Key(
-        "How late the hypervisor may fire timers to fire several at once, in nanoseconds; more saves power.",
-        .range(0...10_000_000))
-    public var timerSlop: Int? = nil
-    @Key("The power profile the device starts with.")
-    public var profile = Profile.balanced
-}

@@ -122,6 +122,10 @@ public struct Rule: Sendable, Hashable {
     public static let xenOption = text(
         ##"[A-Za-z][!#-&(-~]*"##, "a Xen option",
         "Write one option without spaces and quotes per list element: console=vga.", limit: 512)
+    /// A limit on the C-states of CPUs.
+    public static let cStateLimit = text(
+        "unlimited|C[0-9]{1,2}(/[0-9]{1,2})?", "a C-state limit",
+        "Write unlimited, the deepest state (C1), or that with its deepest sub-state (C6/2).", limit: 16)
     /// A kernel module name.
     public static let moduleName = text(
         "[A-Za-z0-9][A-Za-z0-9_-]*", "a kernel module name", "Write the name without path and .ko: nvme.", limit: 64)

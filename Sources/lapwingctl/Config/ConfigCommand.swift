@@ -72,7 +72,7 @@ struct ConfigSet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set", abstract: "Change a value on this device.",
         discussion: """
-            The value is JSON, or plain text where text is wanted: lapwingctl config set power.profile saver. Values \
+            The value is JSON, or plain text where text is wanted: lapwingctl config set power.profile powersave. Values \
             that the boot file or the disk fixes cannot be changed. Programs read the configuration when they start.
             """)
 
