@@ -39,7 +39,6 @@ public struct ProgramSources: Sendable, Hashable {
         Module(name: "VirtualACPI", kind: .library, modules: ["PowerFacts", "CXen"]),
         Module(name: "DeviceConfig", kind: .library, modules: ["LapwingCore"], products: ["SystemPackage"]),
         Module(name: "DeviceFacts", kind: .library, modules: ["LapwingCore"]),
-        Module(name: "PowerFacts", kind: .library),
         Module(name: "DevicePolicy", kind: .library, modules: ["LapwingCore", "DeviceFacts"]),
         Module(
             name: "Battery", kind: .library, modules: ["LapwingCore", "PowerFacts", "CLinux"],
