@@ -93,6 +93,8 @@ struct MiniArchive {
             "--homedir", home.string, "--batch", "--yes", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "",
         ]
         try await context.runner.require(Command("gpg", base + arguments))
+        // Each waiting agent takes two of the 128 inotify instances a user has.
+        await close()
     }
 
     /// Ends the key's agent; its socket would outlive the test.

@@ -127,7 +127,7 @@ private final class Machine: Sendable {
     }
 
     func start(_ server: TestServer) throws {
-        let power = try PowerFile(directory: root.appending("power").string)
+        let power = try Self.follow(root.appending("power").string)
         let file = StateFile(domain: 7, directory: root.appending("acpi").string)
         let ready = DispatchSemaphore(value: 0)
         ending.withLock { $0 = nil }
@@ -147,6 +147,15 @@ private final class Machine: Sendable {
             ready.signal()
         }
         ready.wait()
+    }
+
+    /// Other tests' key agents can hold all the inotify instances that a user may have (128); they end soon.
+    private static func follow(_ directory: String) throws -> PowerFile {
+        for _ in 0..<600 {
+            if let file = try? PowerFile(directory: directory) { return file }
+            usleep(100_000)
+        }
+        return try PowerFile(directory: directory)
     }
 
     /// Tells the service to end, unless it does by itself, and returns how it did.
