@@ -27,7 +27,7 @@ enum CarriedUSBScenarios {
 
     static let stick = Scenario(
         "stick-pvh",
-        "a PVH guest gets a stick, writes and reads it; detached or pulled, or when the guest ends, dom0 has it",
+        "a PVH guest gets a stick, writes and reads it, also when what carries it was killed; detached or pulled, dom0 has it",
         limit: .seconds(900)
     ) { guest in
         let definition = WitnessGuest.definition(domain, type: "pvh", mebibytes: 256)
@@ -59,6 +59,12 @@ enum CarriedUSBScenarios {
 
         try await guest.device("attach", port, domain: domain)
         _ = try await disk(guest)
+        try await guest.expect("systemctl", "kill", "--signal=KILL", unit)
+        try await guest.wait(for: "another one to carry it", within: .seconds(60)) {
+            try await guest.expect("systemctl", "show", "--property=NRestarts", "--value", unit) == "1"
+        }
+        let again = try await guest.ask(domain, "read \(try await disk(guest)) 8", within: .seconds(300))
+        try guest.require(again == ["sum=\(sum)"], "The guest must have the stick again.", seen: "\(again), not \(sum)")
 
         try await guest.unplug("pt-stick")
         try await guest.waitGone("pt-stick", in: "usb", domain: domain)

@@ -125,11 +125,11 @@ public struct Offer {
         let news = waiting.add(store.descriptor)
         let stopped = waiting.add(stop)
         let socket = try link.map { waiting.add($0.socket, try $0.wants) }
-        try waiting.wait()
+        try waiting.wait(milliseconds: store.hasNews ? 0 : -1)
         if let socket { link?.saw(waiting.saw(socket)) }
         if waiting.saw(stopped) != 0 { return .stopped }
         // A domain that ends loses its entries; a device that is pulled before the domain took it, the daemon notices.
-        if waiting.saw(news) != 0, try !store.changes().isEmpty,
+        if store.hasNews || waiting.saw(news) != 0, try !store.changes().isEmpty,
             try store.read(lease.slot.path(.port)) != lease.port
         {
             return .withdrawn

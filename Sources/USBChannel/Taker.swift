@@ -68,10 +68,10 @@ public struct Taker {
                 // What throws here ends the session at its next step, which comes at once.
                 sockets.append((number, waiting.add(session.link.socket, (try? session.link.wants) ?? Int16(POLLOUT))))
             }
-            try waiting.wait()
+            try waiting.wait(milliseconds: store.hasNews ? 0 : -1)
             if waiting.saw(stopped) != 0 { break }
             for (number, place) in sockets { sessions[number]?.link.saw(waiting.saw(place)) }
-            if waiting.saw(news) != 0, try !store.changes().isEmpty { try look() }
+            if store.hasNews || waiting.saw(news) != 0, try !store.changes().isEmpty { try look() }
         }
         for number in sessions.keys.sorted() { end(number, "unplugged") }
     }

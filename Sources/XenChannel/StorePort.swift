@@ -5,8 +5,11 @@ import Glibc
 /// The XenStore as the kernel of any domain offers it, `/dev/xen/xenbus`. A path that does not begin with a slash is below
 /// the domain's own part. Not for use by two threads.
 public final class StorePort {
-    /// Readable when something that is watched may have changed.
+    /// Readable when something that is watched may have changed; but see `hasNews`.
     public let descriptor: Int32
+    /// True when `changes` has something to tell that came along with an answer: `descriptor` does not tell of it any
+    /// more. To be looked at before each wait.
+    public var hasNews: Bool { !changed.isEmpty || !buffer.isEmpty }
     private var changed: Set<String> = []
     private var buffer: [UInt8] = []
 
@@ -15,6 +18,9 @@ public final class StorePort {
         descriptor = open(path, O_RDWR | O_CLOEXEC)
         if descriptor < 0 { throw ChannelError(path, errno) }
     }
+
+    /// Speaks through an open descriptor, which it closes at its end: for tests.
+    init(descriptor: Int32) { self.descriptor = descriptor }
 
     deinit { close(descriptor) }
 

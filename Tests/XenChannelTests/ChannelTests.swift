@@ -120,6 +120,24 @@ private final class Pair {
 }
 
 @Suite struct StorePortTests {
+    @Test func `a change told before an answer is not lost`() throws {
+        var sockets: [Int32] = [-1, -1]
+        #expect(lapwing_socket_pair(&sockets) == 0)
+        defer { close(sockets[1]) }
+        let store = StorePort(descriptor: sockets[0])
+        #expect(!store.hasNews)
+        let bytes =
+            XenStoreWire.encode(.watchEvent, request: 0, StorePort.payload(["a", "token"]))
+            + XenStoreWire.encode(.read, request: 1, Array("7".utf8))
+        #expect(write(sockets[1], bytes, bytes.count) == bytes.count)
+        #expect(try store.read("a") == "7")
+        // Nothing is left to be read, and still there is something to be told.
+        var waits = pollfd(fd: store.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&waits, 1, 0) == 0 && store.hasNews)
+        #expect(try store.changes() == ["token"])
+        #expect(!store.hasNews)
+    }
+
     @Test func laysWordsOut() {
         #expect(StorePort.payload(["a", "t"]) == [97, 0, 116, 0])
         // A value has no zero byte at its end.
