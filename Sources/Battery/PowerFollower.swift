@@ -44,28 +44,14 @@ public final class PowerFollower: Sendable {
     private let files: PowerFiles
     private let listener: Listener
     private let inbox = Mutex(Inbox())
-    private let readEnd: CInt
-    private let writeEnd: CInt
+    private let waker: WakePipe
 
     /// A follower; `directory` is where it publishes, `/run/lapwing/power` on the device.
     public init(_ reader: PowerReader, directory: FilePath, listener: Listener) throws {
         self.reader = reader
         files = PowerFiles(directory: directory)
         self.listener = listener
-        var ends: [CInt] = [0, 0]
-        guard pipe(&ends) == 0 else {
-            throw LapwingError("power.no-pipe", exit: .inputOutput, "No pipe could be made.")
-        }
-        for end in ends {
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-        }
-        (readEnd, writeEnd) = (ends[0], ends[1])
-    }
-
-    deinit {
-        close(readEnd)
-        close(writeEnd)
+        waker = try WakePipe()
     }
 
     // MARK: From anywhere
@@ -89,7 +75,7 @@ public final class PowerFollower: Sendable {
                 if !inbox.ended { inbox.waiting.append(continuation) }
                 return inbox.ended
             }
-            if ended { continuation.resume(returning: nil) } else { wake() }
+            if ended { continuation.resume(returning: nil) } else { waker.wake() }
         }
         if let found { return found }
         throw LapwingError("power.not-followed", exit: .unavailable, "The daemon does not follow the machine's power.")
@@ -97,11 +83,8 @@ public final class PowerFollower: Sendable {
 
     private func post(_ change: (inout Inbox) -> Void) {
         inbox.withLock { change(&$0) }
-        wake()
+        waker.wake()
     }
-
-    /// A full pipe wakes the thread as well.
-    private func wake() { _ = write(writeEnd, [1], 1) }
 
     // MARK: The thread
 
@@ -179,14 +162,11 @@ public final class PowerFollower: Sendable {
     /// Waits; true when the lid moved or went.
     private func sleep(_ timeout: Int32, _ lid: inout LidSwitch?) -> Bool {
         var events = [
-            pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: waker.readEnd, events: Int16(POLLIN), revents: 0),
             pollfd(fd: lid?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
         guard poll(&events, nfds_t(events.count), timeout) > 0 else { return false }
-        if events[0].revents != 0 {
-            var bytes = [UInt8](repeating: 0, count: 256)
-            while read(readEnd, &bytes, bytes.count) == bytes.count {}
-        }
+        if events[0].revents != 0 { waker.drain() }
         guard events[1].revents != 0 else { return false }
         guard let moved = lid?.take() else {
             lid = nil
