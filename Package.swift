@@ -165,7 +165,7 @@ let package = Package(
         // Tests
         tests("LapwingCore", []),
         tests("XenChannel", ["CLinux"]),
-        tests("USBChannel", ["CLinux", "XenChannel"]),
+        tests("USBChannel", ["CLinux", "LapwingCore", "XenChannel"]),
         tests("VirtualACPI", ["PowerFacts", "LapwingCore", systemPackage]),
         tests("SchedulerSimulation", ["LapwingCore", systemPackage]),
         tests("DeviceConfig", ["LapwingCore", systemPackage]),

@@ -32,17 +32,8 @@ private final class Following {
             listener: .init(
                 changed: { power, _ in log.states.withLock { $0.append(power) } },
                 failed: { error in log.failures.withLock { $0.append(error.code) } }))
-        let held = Unmanaged.passRetained(follower)
-        var thread = pthread_t()
-        let failed = pthread_create(
-            &thread, nil,
-            { pointer in
-                guard let pointer else { return nil }
-                Unmanaged<PowerFollower>.fromOpaque(pointer).takeRetainedValue().run()
-                return nil
-            }, held.toOpaque())
-        try #require(failed == 0)
-        pthread_detach(thread)
+        let running = follower
+        Task { try await EventThread.run { running.run() } }
     }
 
     deinit { follower.end() }

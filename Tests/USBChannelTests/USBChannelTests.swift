@@ -2,10 +2,12 @@
 
 import CLinux
 import Glibc
+import LapwingCore
+import Synchronization
 import Testing
-import XenChannel
 
 @testable import USBChannel
+@testable import XenChannel
 
 /// A directory that is taken for sysfs.
 private final class Tree {
@@ -169,5 +171,62 @@ private final class Tree {
         ]
         #expect(
             Taker.Invitation { first[$0] } != Taker.Invitation { $0 == .offer ? "2" : first[$0] })
+    }
+}
+
+/// What a XenStore would answer to a guest that nothing is offered to. The first list of slots comes behind the word that
+/// something changed, in one piece.
+private final class QuietStore: Sendable {
+    let looks = Mutex(0)
+    private let socket: Int32
+
+    init(_ socket: Int32) { self.socket = socket }
+
+    func run() {
+        var buffer: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let got = read(socket, &chunk, chunk.count)
+            guard got > 0 else { return }
+            buffer += chunk[..<got]
+            while let request = try? XenStoreWire.next(&buffer) {
+                let event = XenStoreWire.encode(.watchEvent, request: 0, Array("lapwing/usb\0usb\0".utf8))
+                var answer: [UInt8] = []
+                if request.kind == XenStoreWire.Kind.watch.rawValue {
+                    answer = XenStoreWire.encode(.watch, request: 1, Array("OK\0".utf8)) + event
+                } else {
+                    let isFirst = looks.withLock { count in
+                        count += 1
+                        return count == 1
+                    }
+                    answer = (isFirst ? event : []) + XenStoreWire.encode(.directory, request: 1, [])
+                }
+                _ = write(socket, answer, answer.count)
+            }
+        }
+    }
+}
+
+@Suite struct TakerTests {
+    @Test func `a change told along with an answer is looked at`() async throws {
+        var sockets: [Int32] = [-1, -1]
+        var stop: [Int32] = [-1, -1]
+        #expect(lapwing_socket_pair(&sockets) == 0 && pipe(&stop) == 0)
+        #expect(fcntl(sockets[1], F_SETFL, 0) == 0)
+        let (ours, theirs, stopped, stopper) = (sockets[0], sockets[1], stop[0], stop[1])
+        let store = QuietStore(theirs)
+        async let peer: Void = EventThread.run { store.run() }
+        async let run: Void = EventThread.run {
+            var taker = Taker(
+                store: StorePort(descriptor: ours), hub: VirtualHub(sysfs: "/nowhere"), stop: stopped, say: { _ in })
+            try taker.run()
+        }
+        for _ in 0..<500 where store.looks.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(store.looks.withLock { $0 } == 2)
+        _ = write(stopper, [1], 1)
+        try await run
+        // The end of the port is the end of the store's work.
+        try await peer
+        for descriptor in [theirs, stopped, stopper] { close(descriptor) }
     }
 }

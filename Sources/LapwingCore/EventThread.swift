@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import LapwingCore
 import Synchronization
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// Runs a blocking loop on a thread of its own. On one of Swift's own threads it would keep all tasks from running
-/// where the control domain has a single processor.
-enum EventThread {
+/// Runs a blocking loop on a thread of its own. Swift has no more threads for tasks than there are processors, and each
+/// that blocks is one less for all others.
+public enum EventThread {
     private final class Work: Sendable {
         let body: @Sendable () throws -> Void
         let done: CheckedContinuation<Void, any Error>
@@ -19,8 +18,8 @@ enum EventThread {
         }
     }
 
-    /// Returns when the body does.
-    static func run(_ body: @escaping @Sendable () throws -> Void) async throws {
+    /// Runs the body and returns when it does, with its error.
+    public static func run(_ body: @escaping @Sendable () throws -> Void) async throws {
         try await withCheckedThrowingContinuation { continuation in
             let work = Unmanaged.passRetained(Work(body, continuation))
             var thread = pthread_t()
@@ -34,7 +33,7 @@ enum EventThread {
                 }, work.toOpaque())
             guard failed == 0 else {
                 work.release()
-                continuation.resume(throwing: LapwingError("daemon.no-thread", "No thread could be made."))
+                continuation.resume(throwing: LapwingError("thread.none", "No thread could be made."))
                 return
             }
             pthread_detach(thread)
