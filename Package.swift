@@ -47,7 +47,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
@@ -93,7 +92,8 @@ let package = Package(
             ]),
         module("TargetInstall", ["LapwingCore", "DeviceConfig", systemPackage]),
         // Host
-        module("Hashing", ["LapwingCore", systemPackage, .product(name: "Crypto", package: "swift-crypto")]),
+        .systemLibrary(name: "CLibCrypto", path: "Sources/CLibCrypto", pkgConfig: "libcrypto"),
+        module("Hashing", ["LapwingCore", "CLibCrypto", systemPackage]),
         module("Recipes", ["LapwingCore", "DevicePolicy", systemPackage, "Yams"]),
         module("DebianArchive", ["LapwingCore", "Hashing", systemPackage]),
         module("BuildEngine", ["LapwingCore", "Hashing", systemPackage]),
@@ -203,6 +203,7 @@ let package = Package(
         tests(
             "HypervisorBuild", ["LapwingCore", "Hashing", "BuildEngine", "BuildTools", "DebianArchive", systemPackage]),
         tests("DiskLayout", ["LapwingCore"]),
+        tests("Hashing", ["LapwingCore", systemPackage]),
         .testTarget(
             name: "DeviceProgramsTests", dependencies: ["LapwingCore", "lapwingctl", "lapwingd", systemPackage],
             swiftSettings: strict),

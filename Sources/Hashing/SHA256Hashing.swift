@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import struct Crypto.SHA256
+import CLibCrypto
 public import LapwingCore
 public import SystemPackage
 
 /// SHA-256 over values, files and streams.
 public struct Hasher256: Sendable {
-    private var state = SHA256()
+    // Changed only while nobody else has it, so that copies go their own ways, on whatever thread.
+    nonisolated(unsafe) private var state = MessageDigest(EVP_sha256())
 
     /// An empty hasher.
     public init() {}
 
     /// Takes in more bytes.
     public mutating func update(_ bytes: some Sequence<UInt8>) {
-        if bytes.withContiguousStorageIfAvailable({ state.update(bufferPointer: UnsafeRawBufferPointer($0)) }) == nil {
-            state.update(data: Array(bytes))
+        if bytes.withContiguousStorageIfAvailable({ update(UnsafeRawBufferPointer($0)) }) == nil {
+            Array(bytes).withUnsafeBytes { update($0) }
         }
     }
 
     /// Takes in more bytes.
     public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        state.update(bufferPointer: bytes)
+        if !isKnownUniquelyReferenced(&state) { state = MessageDigest(copy: state) }
+        state.update(bytes)
     }
 
     private static let zeros = [UInt8](repeating: 0, count: 1 << 18)
@@ -49,7 +51,7 @@ public struct Hasher256: Sendable {
 
     /// The digest of everything taken in.
     public func finalize() -> Digest {
-        Digest(bytes: state.finalize())
+        Digest(bytes: MessageDigest(copy: state).finish())
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
+import CLibCrypto
 public import LapwingCore
 
 /// The one seed of a build. Every UUID, salt and id of an image is derived from it by HMAC-SHA-256 over a label, so
@@ -16,8 +16,13 @@ public struct Seed: Sendable, Hashable {
 
     /// 32 bytes for a label.
     public func bytes(_ label: String) -> [UInt8] {
-        let key = SymmetricKey(data: Array(digest.hex.utf8))
-        return Array(HMAC<SHA256>.authenticationCode(for: Array(label.utf8), using: key))
+        let (key, text) = (Array(digest.hex.utf8), Array(label.utf8))
+        return [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { buffer, count in
+            var length: UInt32 = 0
+            let made = HMAC(EVP_sha256(), key, Int32(key.count), text, text.count, buffer.baseAddress, &length)
+            precondition(made != nil, "libcrypto refuses HMAC-SHA-256")
+            count = Int(length)
+        }
     }
 
     /// A UUID for a label, in the lower-case text form, marked as version 8 (RFC 9562 section 5.8).
