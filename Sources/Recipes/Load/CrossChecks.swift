@@ -274,6 +274,12 @@ struct CrossChecks {
             if domain.type != .hvm, !domain.boot.isEmpty || domain.display != .none {
                 fail("conflict", "domains.\(name)", "Only an HVM domain has a boot order and a screen.", nil)
             }
+            if domain.battery == .passthrough {
+                fail(
+                    "conflict", "domains.\(name).battery",
+                    "The battery cannot be passed through: nobody has described the ports of a platform's battery.",
+                    "battery: virtual works on every machine.")
+            }
             for disk in domain.disks {
                 let sources = [disk.size != nil, disk.file != nil, disk.device != nil, disk.cdrom != nil]
                 if sources.count(where: { $0 }) != 1 {
