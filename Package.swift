@@ -142,13 +142,13 @@ let package = Package(
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
                 "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux", "Battery",
-                "PowerFacts", systemPackage, arguments,
+                "Power", "PowerFacts", systemPackage, arguments,
             ]),
         program(
             "lapwingd",
             [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
-                "Diagnostics", "CLinux", "Battery", "PowerFacts",
+                "Diagnostics", "CLinux", "Battery", "Power", "PowerFacts",
                 "XenControl", systemPackage, arguments,
             ]),
         program(

@@ -18,6 +18,8 @@ public struct PowerSettings: Codable, Sendable, Hashable {
     public enum Choice: String, Codable, Sendable, CaseIterable {
         /// The rules.
         case auto
+        /// Nobody, until a person does on the device.
+        case manual
         /// It stays this one.
         case performance
         /// It stays this one.
@@ -27,7 +29,7 @@ public struct PowerSettings: Codable, Sendable, Hashable {
         /// It stays this one.
         case critical
 
-        /// The profile; nil for `auto`.
+        /// The profile; nil for `manual` and `auto`.
         public var profile: PowerProfile? { PowerProfile(rawValue: rawValue) }
     }
 

@@ -129,10 +129,17 @@ public actor PowerManager {
                 switch choice {
                 case .fixed(let profile): profile
                 case .boot: nil
-                case .auto: decision?.profile
+                case .auto: wouldDecide()
                 }
             return PowerPlanner(boot: known, dimmed: dimmed).plan(profile, values(profile), readings)
         }
+    }
+
+    /// What the rules would make of the situation if they were asked now.
+    private func wouldDecide() -> PowerProfile? {
+        var asked = state
+        asked.choose(.auto)
+        return engine.decide(situation ?? PowerSituation(), asked, at: uptime()).0.profile
     }
 
     // MARK: Work
@@ -163,7 +170,11 @@ public actor PowerManager {
         }
     }
 
+    /// True while the configuration says that nothing is set, and no person has said otherwise.
+    private var isLeftAlone: Bool { settings.profile == .manual && chosen == nil }
+
     private func follow(again: Bool) async {
+        if isLeftAlone { return }
         guard situation != nil || state.choice != .auto else { return }
         let seen = situation ?? PowerSituation()
         let (decision, next) = engine.decide(seen, state, at: uptime())
@@ -234,7 +245,8 @@ public actor PowerManager {
 
     private func current() -> PowerReport {
         PowerReport(
-            choice: state.choice.word, wanted: decision?.profile?.rawValue, inForce: inForce.flatMap { $0?.rawValue },
+            choice: isLeftAlone ? PowerSettings.Choice.manual.rawValue : state.choice.word,
+            wanted: decision?.profile?.rawValue, inForce: inForce.flatMap { $0?.rawValue },
             reason: decision?.reason ?? "", rule: decision?.rule,
             lookAgainIn: decision?.lookAgain.map { max(0, $0 - uptime()) }, controls: outcome?.controls ?? [],
             failure: failure, rivals: rivalUnits, timerSlop: settings.timerSlop, problems: problems)

@@ -77,7 +77,7 @@ public struct ControlReport: Sendable, Hashable, Codable {
 
 /// How the profiles stand.
 public struct PowerReport: Sendable, Hashable, Codable {
-    /// `auto`, `boot` or the profile set by hand.
+    /// `auto`, `boot` or the profile set by hand; `manual` while nothing is set.
     public var choice: String
     /// The profile decided on; nil for the state in which the machine had started, or before the first decision.
     public var wanted: String?

@@ -26,7 +26,9 @@ public struct RivalServices: Sendable {
         guard states.count == Self.units.count, case .exited = result.ending else {
             throw LapwingError(
                 "power.no-answer", "systemd does not say which other power services run.", subject: command.line,
-                cause: SafeText.printable(String(result.errorText.prefix(200))))
+                cause: result.errorText.split(whereSeparator: \.isNewline).first.map {
+                    SafeText.printable(String($0.prefix(200)))
+                })
         }
         let running: Set<Substring> = ["active", "activating", "reloading", "refreshing"]
         return zip(Self.units, states).filter { running.contains($0.1) }.map(\.0).sorted()

@@ -43,6 +43,9 @@ public enum PowerChoice: Sendable, Hashable {
         }
     }
 
+    /// All words.
+    public static let words = ["auto", "boot"] + PowerProfile.allCases.map(\.rawValue)
+
     /// The choice of a word; nil for any other.
     public init?(word: String) {
         switch word {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Battery
 import ControlProtocol
 import DeviceConfig
 import DeviceManagement
 import Diagnostics
 import LapwingCore
+import Power
 import XenControl
 
 /// Answers requests. It knows nothing of sockets.
@@ -14,7 +14,7 @@ struct Handler: Sendable {
     let paths: DevicePaths
     let domains: DomainManager
     let devices: DeviceManager
-    let power: PowerFollower
+    let power: PowerService
 
     /// The answer to a line of a client, whose user id is `user`.
     func answer(_ line: [UInt8], user: UInt32) async -> ControlMessage {
@@ -49,6 +49,13 @@ struct Handler: Sendable {
         if let location = first.location { first.message = "\(location): \(first.message)" }
         if !rest.isEmpty { first.cause = "also: " + rest.joined(separator: "\n") }
         return first
+    }
+
+    private func profiles() throws -> ProfileFollower {
+        if let profiles = power.profiles { return profiles }
+        throw LapwingError(
+            "power.no-profiles", exit: .unavailable, "This daemon sets no power profiles.",
+            cause: "it was started with --offline")
     }
 
     private func result(of method: String, _ params: Params, _ user: UInt32) async throws -> JSONValue {
@@ -92,7 +99,15 @@ struct Handler: Sendable {
         case "device.request":
             return try JSONValue(encoding: await devices.request(try params.deviceRequest(), user: user))
         case "device.owners": return .object(["devices": try JSONValue(encoding: await devices.owners())])
-        case "power.status": return try JSONValue(encoding: await power.status())
+        case "power.status": return try JSONValue(encoding: await power.follower.status())
+        case "power.profile": return try JSONValue(encoding: await profiles().report())
+        case "power.set":
+            return try JSONValue(
+                encoding: await profiles().choose(try params.text("choice", limit: 64), user: user))
+        case "power.plan":
+            return try JSONValue(encoding: await profiles().plan(try params.text("choice", limit: 64)))
+        case "power.history":
+            return .object(["moments": try JSONValue(encoding: await profiles().moments())])
         default:
             throw LapwingError(
                 "control.unknown-method", exit: .usage, "The daemon knows no such method.", subject: method,

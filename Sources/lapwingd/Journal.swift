@@ -3,6 +3,7 @@
 import CLinux
 import DeviceManagement
 import LapwingCore
+import Power
 import XenControl
 
 /// The audit log: one structured entry in the journal for each event and decision (systemd's native protocol, a
@@ -25,6 +26,14 @@ struct Journal: Sendable {
         entry(
             event.name, device: event.device?.rawValue, domain: event.domain ?? "", event.reason, event.user,
             bad: event.bad)
+    }
+
+    /// The entry of a profile that came into force, or did not.
+    static func entry(_ report: PowerReport, _ user: UInt32?) -> String {
+        let profile = report.inForce ?? report.wanted ?? report.choice
+        return entry(
+            "power.profile", device: nil, domain: "", profile + ": " + (report.failure ?? report.reason), user,
+            bad: report.failure != nil)
     }
 
     /// No value holds a newline: what guests and people name is made printable.

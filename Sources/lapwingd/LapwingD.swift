@@ -67,11 +67,13 @@ struct LapwingD: AsyncParsableCommand {
                 domains: { try await domains.list().domains }
             ) { name, data in
                 mailbox.post(.event(.event(name: name, data)))
+            } audit: { report, user in
+                journal.write(Journal.entry(report, user), progress)
             }
-            await domains.accompany(Companions(devices: devices, keys: power.keys))
+            await domains.accompany(Companions(devices: devices, keys: power.keys, profiles: power.profiles))
             let handler = Handler(
                 status: StatusReader(paths: paths, runner: offline ? nil : context.runner), paths: paths,
-                domains: domains, devices: devices, power: power.follower)
+                domains: domains, devices: devices, power: power)
             // Opened before the first look at the devices, so that none slips through in between.
             let uevents = offline ? nil : openUevents(progress)
             let hotplug = Hotplug(tools)

@@ -23,10 +23,10 @@ import Testing
 
     /// Starts the daemon, runs a shell script that may use $ctl and $socket, and ends the daemon with SIGTERM. The
     /// script's output comes first, then `daemon STATUS`.
-    private func run(_ script: String) async throws -> CommandResult {
+    private func run(_ script: String, _ options: String = "--offline") async throws -> CommandResult {
         let frame = """
             ctl=$1/lapwingctl socket=$2/socket
-            "$1/lapwingd" --root "$2/root" --socket "$socket" --offline 2>"$2/log" & daemon=$!
+            "$1/lapwingd" --root "$2/root" --socket "$socket" \(options) 2>"$2/log" & daemon=$!
             for _ in $(seq 200); do [ -S "$socket" ] && break; sleep 0.05; done
             \(script)
             kill -TERM $daemon; wait $daemon; echo daemon $?
@@ -105,6 +105,35 @@ import Testing
         #expect(text.contains("AC      off (Mains)\n") && text.contains("lid     none\n"), "\(text)")
         #expect(text.contains("lapwing-power 1\nonline=0\nlid=absent\n") && text.contains("battery0.remaining=18000\n"))
         #expect(text.hasSuffix("daemon 0\n") && !result.errorText.contains("found without it"), "\(result.errorText)")
+    }
+
+    @Test func `a profile is planned, set, shown and taken back`() async throws {
+        let screen = directory.pushing("root/sys/class/backlight/intel_backlight")
+        try Files.makeDirectory(screen)
+        try Files.write("1000\n", to: screen.appending("max_brightness"))
+        try Files.write("900\n", to: screen.appending("brightness"))
+        let result = try await run(
+            #"""
+            for words in "status" "set critical --dry-run" "set critical" "profile" "history" "reset" "set fast"; do
+                "$ctl" power $words --root "$2/root" --socket "$socket"; echo "$words: $?"
+                echo $(cat "$2/root/sys/class/backlight/intel_backlight/brightness")
+            done
+            """#, "")
+        let text = result.text
+        func part(_ from: String, _ to: String) -> String {
+            let lines = text.split(separator: "\n", omittingEmptySubsequences: false).drop { $0 != from }
+            return lines.prefix { $0 != to }.joined(separator: "\n") + "\n"
+        }
+        #expect(text.contains("profile  none is set (power set auto)\nstatus: 0\n900\n"), "\(text)\(result.errorText)")
+        let planned = part("status: 0", "set critical --dry-run: 0")
+        #expect(planned.contains("would set backlight: intel_backlight 900 -> 300\n"), "\(text)")
+        #expect(text.contains("set critical --dry-run: 0\n900\n"), "\(text)")
+        #expect(text.contains("set critical: 0\n300\n"), "\(text)")
+        #expect(text.contains("backlight  set, intel_backlight 900 -> 300\n"), "\(text)")
+        #expect(part("set critical: 0", "profile: 0").contains("profile    critical: set by hand"), "\(text)")
+        #expect(part("profile: 0", "history: 0").contains("critical"), "\(text)")
+        #expect(text.contains("reset: 0\n900\n") && text.contains("set fast: 64\n900\n"), "\(text)\(result.errorText)")
+        #expect(text.hasSuffix("daemon 0\n"), "\(text)\(result.errorText)")
     }
 
     @Test func `without a daemon the batteries are read all the same`() async throws {

@@ -172,10 +172,24 @@ private final class Uptime: Sendable {
         #expect(await task.value.inForce == "balanced")
     }
 
+    @Test func `left to a person, nothing is set before a person chooses, which a new daemon knows`() async throws {
+        let settings = PowerSettings(profile: .manual)
+        let first = manager(settings)
+        let report = await first.take(battery)
+        #expect(report.choice == "manual" && report.wanted == nil && report.inForce == nil && machine.writes.isEmpty)
+        #expect(await first.refresh().inForce == nil && machine.writes.isEmpty)
+        let plan = await first.plan(.auto)
+        #expect(plan.profile == .balanced && !plan.steps.isEmpty && machine.writes.isEmpty)
+        #expect(try await first.choose(.auto).inForce == "balanced")
+        #expect(!machine.writes.isEmpty)
+        #expect(await manager(settings).take(mains).inForce == "performance")
+    }
+
     @Test func `choices have words`() {
         for choice in [PowerChoice.auto, .boot] + PowerProfile.allCases.map({ .fixed($0) }) {
-            #expect(PowerChoice(word: choice.word) == choice)
+            #expect(PowerChoice(word: choice.word) == choice && PowerChoice.words.contains(choice.word))
         }
+        #expect(PowerChoice.words.count == 6)
         #expect(PowerChoice(word: "fast") == nil)
     }
 }

@@ -110,7 +110,7 @@ final class SimulatedMachine: PowerMachine {
 }
 
 /// A directory that ends with the test.
-final class PrivateRoot {
+final class PrivateRoot: Sendable {
     let root = FilePath(FileManager.default.temporaryDirectory.path)
         .appending("lapwing-power-\(UInt64.random(in: 0 ... .max))")
     var paths: DevicePaths { DevicePaths(root: root) }

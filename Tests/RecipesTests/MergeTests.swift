@@ -111,7 +111,7 @@ struct Dice: RandomNumberGenerator {
         let line = text.split(separator: "\n", omittingEmptySubsequences: false)[(firmware.location?.line ?? 1) - 1]
         #expect(line.contains("firmware-iwlwifi"))
         #expect(loaded.origins(of: "dom0.locale").first?.location?.file == "Recipes/layers/base.yaml")
-        #expect(loaded.origins(of: "power.profile").first?.location == nil)
+        #expect(loaded.origins(of: "power.settleSeconds").first?.location == nil)
     }
 
     @Test func `the canonical form does not depend on where the files lie`() throws {

@@ -44,6 +44,9 @@ public struct ProgramSources: Sendable, Hashable {
             name: "Battery", kind: .library, modules: ["LapwingCore", "PowerFacts", "CLinux"],
             products: ["SystemPackage"]),
         Module(
+            name: "Power", kind: .library, modules: ["LapwingCore", "DeviceConfig", "PowerFacts"],
+            products: ["SystemPackage"]),
+        Module(
             name: "DeviceModel", kind: .library,
             modules: ["LapwingCore", "DeviceFacts", "CLinux", "CLibDRM", "CLibPCI", "CLibUSB"],
             products: ["SystemPackage"]),
@@ -84,14 +87,14 @@ public struct ProgramSources: Sendable, Hashable {
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceAccess", "DeviceFacts", "DeviceHiding",
                 "DeviceModel", "DevicePolicy", "Diagnostics", "DomainDefinitions", "Passthrough", "CLinux", "Battery",
-                "PowerFacts",
+                "Power", "PowerFacts",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(
             name: "lapwingd", kind: .program,
             modules: [
                 "LapwingCore", "DeviceConfig", "ControlProtocol", "DeviceFacts", "DeviceManagement", "DeviceModel",
-                "Diagnostics", "CLinux", "XenControl", "Battery", "PowerFacts",
+                "Diagnostics", "CLinux", "XenControl", "Battery", "Power", "PowerFacts",
             ],
             products: ["SystemPackage", "ArgumentParser"]),
         Module(

@@ -12,13 +12,17 @@ public struct Power: RecipeSection {
     public init() {}
 
     /// Who chooses the profile.
-    public enum Choice: String, RecipeValue, CaseIterable { case auto, performance, balanced, powersave, critical }
+    public enum Choice: String, RecipeValue, CaseIterable {
+        case auto, manual, performance, balanced, powersave, critical
+    }
 
     @Key(
         "How late the hypervisor may fire timers to fire several at once, in nanoseconds; more saves power.",
         .range(0...10_000_000))
     public var timerSlop: Int? = nil
-    @Key("The power profile the device starts with; with auto the rules decide.")
+    @Key(
+        "The power profile the device starts with; with auto the rules decide, with manual nothing is set before a person "
+            + "does.")
     public var profile = Choice.auto
     @Key("What each profile sets.")
     public var profiles = PowerProfiles()

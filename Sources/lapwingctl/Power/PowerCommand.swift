@@ -4,13 +4,23 @@ import ArgumentParser
 import Battery
 import DeviceModel
 import LapwingCore
+import Power
 import PowerFacts
 import SystemPackage
 
 /// `lapwingctl power`
 struct PowerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "power", abstract: "Show the machine's power.", subcommands: [PowerStatusCommand.self])
+        commandName: "power", abstract: "Show the machine's power, and choose its profile.",
+        discussion: """
+            A profile is a whole state of the machine between fastest and longest-lived: performance, balanced, \
+            powersave, critical. Rules choose it by mains, charge, lid and temperature, or a person does. What each \
+            sets: lapwingctl config cat power.
+            """,
+        subcommands: [
+            PowerStatusCommand.self, PowerProfileCommand.self, PowerSetCommand.self, PowerResetCommand.self,
+            PowerHistoryCommand.self,
+        ])
 }
 
 /// Where power is asked about: the daemon, or without one the kernel.
@@ -36,10 +46,24 @@ struct PowerOptions: ParsableArguments {
     }
 }
 
+/// The machine's power and, with a daemon, its profile, as one object.
+private struct PowerOverview: Encodable {
+    let status: PowerStatus
+    let profile: PowerReport?
+
+    private enum CodingKeys: CodingKey { case profile }
+
+    func encode(to encoder: any Encoder) throws {
+        try status.encode(to: encoder)
+        var keys = encoder.container(keyedBy: CodingKeys.self)
+        try keys.encodeIfPresent(profile, forKey: .profile)
+    }
+}
+
 /// `lapwingctl power status`
 struct PowerStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show mains, lid and batteries.",
+        commandName: "status", abstract: "Show mains, lid, batteries and the profile.",
         discussion: """
             The draw is what the batteries give together; on mains nobody measures it. Times are what is left at the \
             present rate. What the machine does not tell, or tells as something that cannot be, is unknown.
@@ -52,6 +76,7 @@ struct PowerStatusCommand: AsyncParsableCommand {
     func run() async throws {
         try await finish {
             let status = try power.status()
+            let profile = power.profile()
             var rows: [(String, String?)] = [
                 ("power", status.mains ? "mains" : "battery"),
                 ("lid", status.lid == "absent" ? "none" : status.lid),
@@ -63,7 +88,9 @@ struct PowerStatusCommand: AsyncParsableCommand {
                 rows.append((supply.name, "\(state) (\(supply.type))"))
             }
             for battery in status.batteries { rows.append((battery.name, Self.text(battery))) }
-            print(try Details(name: "power", value: status, rows: rows).render(json: json), terminator: "")
+            if let profile { rows.append(("profile", ProfileWords.sentence(profile))) }
+            let overview = PowerOverview(status: status, profile: profile)
+            print(try Details(name: "power", value: overview, rows: rows).render(json: json), terminator: "")
         }
     }
 
