@@ -63,7 +63,7 @@ extension Guest {
     }
 
     /// What one of Xen's runtime parameters is now.
-    fileprivate func value(_ parameter: String) async throws -> String {
+    func value(_ parameter: String) async throws -> String {
         try await expect("xenhypfs", "cat", "/params/\(parameter)")
     }
 

@@ -13,9 +13,9 @@ enum SchedulerScenarios {
         stateUnlock: "none", scheduler: "lapwing",
         change: machine,
         scenarios: [
-            BootScenarios.units, BootScenarios.hypervisor, ParameterScenarios.parameters, ToolScenarios.guests(mix),
-            ToolScenarios.listings(mix), ToolScenarios.weights(mix[1]), ComparisonScenario.comparison(mix),
-            BootScenarios.console,
+            BootScenarios.units, BootScenarios.hypervisor, ParameterScenarios.parameters, ProfileScenario.profile,
+            ToolScenarios.guests(mix), ToolScenarios.listings(mix), ToolScenarios.weights(mix[1]),
+            ComparisonScenario.comparison(mix), BootScenarios.console,
         ])
 
     /// The same in a Xen with assertions: every way in which domains and processors come, go and move. It is told to use

@@ -113,7 +113,10 @@ public actor PowerManager {
     }
 
     /// How things stand.
-    public func report() -> PowerReport { current() }
+    public func report() -> PowerReport {
+        begin()
+        return current()
+    }
 
     /// The history, the oldest moment first.
     public func moments() -> [PowerMoment] { history.elements }

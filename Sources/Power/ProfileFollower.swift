@@ -7,7 +7,8 @@ import Synchronization
 /// Brings how the machine stands to the power profiles: one look after the other, each with what is newest. It sleeps
 /// until something changed, or until the rules asked to be called again.
 public final class ProfileFollower: Sendable {
-    /// Hears of a profile that came into force or could not be set, and of the user who wanted it; nil for the rules.
+    /// Hears of a profile that came into force or could not be set, and of each choice with the user who made it; nil for
+    /// the rules.
     public typealias Listener = @Sendable (PowerReport, UInt32?) -> Void
 
     /// What a listener was told last.
@@ -80,7 +81,7 @@ public final class ProfileFollower: Sendable {
         note(report, nil)
     }
 
-    /// Tells of what is new, and sees to it that somebody looks when the rules want it.
+    /// Tells of what is new and of what a user did, and sees to it that somebody looks when the rules want it.
     private func note(_ report: PowerReport, _ user: UInt32?) {
         let isNew = state.withLock { state in
             let told = Told(inForce: report.inForce, failure: report.failure)
@@ -94,7 +95,7 @@ public final class ProfileFollower: Sendable {
             }
             return state.told != told
         }
-        if isNew { listener(report, user) }
+        if isNew || user != nil { listener(report, user) }
     }
 
     // MARK: Requests

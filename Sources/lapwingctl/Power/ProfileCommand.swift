@@ -174,9 +174,9 @@ enum ProfileWords {
         guard var time = time_t(exactly: seconds.rounded(.down)) else { return "-" }
         var parts = tm()
         guard localtime_r(&time, &parts) != nil else { return "-" }
-        return String(unsafeUninitializedCapacity: 32) { buffer in
-            buffer.withMemoryRebound(to: CChar.self) { strftime($0.baseAddress, $0.count, "%F %T", &parts) }
-        }
+        var text = [CChar](repeating: 0, count: 32)
+        let count = strftime(&text, text.count, "%F %T", &parts)
+        return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     /// A plan in full.
