@@ -5,7 +5,8 @@ import LapwingCore
 /// Our scheduler's runtime parameters (docs/scheduler.md): what is set is read back, and what is wrong is refused, with
 /// a word on Xen's console.
 enum ParameterScenarios {
-    private static let tuning = "sched-lapwing"
+    /// The runtime parameter with the modes and times.
+    static let tuning = "sched-lapwing"
     private static let table = "sched-lapwing-capacity"
 
     /// Leaves the scheduler in powersave.

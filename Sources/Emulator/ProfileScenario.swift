@@ -4,15 +4,13 @@ import LapwingCore
 
 /// Power profiles in a real Xen: docs/power-profiles.md.
 enum ProfileScenario {
-    private static let tuning = "sched-lapwing"
-
     /// Leaves everything as it found it, and the choice of the profile with a person.
     static let profile = Scenario(
         "profile",
         "a profile that a person chooses is set in Xen and read back, what the machine lacks is named, a new daemon keeps "
             + "it, and a reset takes it back"
     ) { guest in
-        let before = try await guest.value(tuning)
+        let before = try await guest.value(ParameterScenarios.tuning)
         var report = try await guest.profile("profile")
         try guest.require(
             report["choice"]?.text == "manual" && report["inForce"]?.text == nil,
@@ -22,7 +20,7 @@ enum ProfileScenario {
             try guest.require(
                 report["inForce"]?.text == profile && report["failure"]?.text == nil, "\(profile) must be in force.",
                 seen: "\(report)")
-            let text = try await guest.value(tuning)
+            let text = try await guest.value(ParameterScenarios.tuning)
             try guest.require(text.hasPrefix("mode=\(profile),"), "Xen must be in \(profile).", seen: text)
         }
         let standings = standings(report)
@@ -40,7 +38,7 @@ enum ProfileScenario {
         try guest.require(
             report["choice"]?.text == "powersave", "A new daemon must know what was chosen.", seen: "\(report)")
         report = try await guest.profile("reset")
-        let after = try await guest.value(tuning)
+        let after = try await guest.value(ParameterScenarios.tuning)
         try guest.require(
             report["choice"]?.text == "boot" && after == before, "A reset must bring back \(before).", seen: after)
         let journal = try await guest.expect("journalctl", "--quiet", "--output=cat", "LAPWING_EVENT=power.profile")

@@ -43,7 +43,7 @@ struct PowerService: Sendable {
     private let progress: any Progress
 
     /// `store` reaches the XenStore; nil for none, and for no profiles. Listeners on the control socket are told by
-    /// `report`, which also has who wanted a profile.
+    /// `report`; `audit` keeps who wanted which profile.
     init(
         paths: DevicePaths, tree: SystemTree, store: XenStoreClient?, context: Context,
         domains: @escaping @Sendable () async throws -> [DomainReport],
