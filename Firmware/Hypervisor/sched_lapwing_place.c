@@ -111,14 +111,11 @@ static unsigned int lapwing_choose(const struct lapwing_unit *lu,
 #define LAPWING_SLEEPERS 16
 
 /*
- * Which of several idle CPUs to wake.  The one that went idle last: its idle
- * state is the shallowest, and those that sleep long go on to do so.  Where
- * cores differ the one that went idle first: cores have clocks of their own
- * there, and one that is used in turn with others keeps a low one.  On
- * big.LITTLE a cluster has one clock: simply the first.
+ * Which of several idle CPUs to wake: the one that went idle first or last.
+ * On big.LITTLE a cluster has one clock: simply the first.
  */
 static unsigned int lapwing_sleeper(const struct lapwing_private *prv,
-                                    const cpumask_t *mask)
+                                    const cpumask_t *mask, bool longest)
 {
     unsigned int best = cpumask_first(mask), left = LAPWING_SLEEPERS, cpu;
 
@@ -130,7 +127,7 @@ static unsigned int lapwing_sleeper(const struct lapwing_private *prv,
         s_time_t longer = prv->pcpu[best]->idle_since -
                           prv->pcpu[cpu]->idle_since;
 
-        if ( prv->hybrid ? longer > 0 : longer < 0 )
+        if ( longest ? longer > 0 : longer < 0 )
             best = cpu;
         if ( !--left )
             break;
@@ -204,7 +201,13 @@ static int lapwing_place_fast(struct lapwing_private *prv,
     if ( !prv->hybrid && lu->util > LAPWING_UTIL_MAX / 2 )
         return cpumask_first(idle);
 
-    return lapwing_sleeper(prv, idle);
+    /*
+     * The one that went idle last: its idle state is the shallowest, and those
+     * that sleep long go on to do so.  Where cores differ the one that went
+     * idle first: cores have clocks of their own there, and one that is used
+     * in turn with others keeps a low one.
+     */
+    return lapwing_sleeper(prv, idle, prv->hybrid);
 }
 
 /*
@@ -217,7 +220,20 @@ static int lapwing_place_save(struct lapwing_private *prv,
                               bool force, s_time_t now)
 {
     const cpumask_t *class = prv->hybrid ? lapwing_class(prv, lu) : NULL;
-    int cpu;
+    int cpu = lapwing_cpu(lu);
+
+    /*
+     * Without siblings nothing that is awake can be shared, and a core is
+     * woken either way: home, or the one that is least likely to be another
+     * unit's home.
+     */
+    if ( cpumask_weight(&prv->pcpu[cpumask_first(idle)]->core) == 1 )
+    {
+        if ( !cpumask_test_cpu(cpu, idle) )
+            cpu = lapwing_sleeper(prv, idle, true);
+        lapwing_set_grow(prv, cpu, now);
+        return cpu;
+    }
 
     cpumask_and(set, idle, &prv->set);
     if ( class )
@@ -374,6 +390,9 @@ int lapwing_place(struct lapwing_private *prv, struct lapwing_unit *lu,
             TRACE_TIME(TRC_LAPWING_WAIT, unit->domain->domain_id,
                        unit->unit_id, lu->deadline - now);
         }
+
+        /* Whom it interrupted would go to the core that is idle. */
+        return -1;
     }
 
     cpumask_andnot(tmp, ok, &prv->idle);

@@ -320,6 +320,11 @@ import Testing
         #expect(!thresholds.judge([])[0].kept)
     }
 
+    @Test func `mixes that were not run do not pass`() {
+        let placement = Thresholds.Placement(scheduler: "a", machine: "m", migrations: 1, wakeUps: 1)
+        #expect(placement.judge([]).map(\.kept) == [false])
+    }
+
     @Test func `numbers are written with a fixed number of digits`() {
         #expect(Comparison.fixed(-0.04, 1) == "0.0")
         #expect(Comparison.fixed(12.345, 2) == "12.35")

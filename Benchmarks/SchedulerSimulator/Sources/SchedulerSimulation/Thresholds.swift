@@ -18,6 +18,43 @@ public struct Thresholds: Sendable, Codable {
         /// Least throughput.
         public var throughput: Double
     }
+    /// Bounds on what a scheduler does with the mixes of the emulator scenario (the directory `Mixes`), against credit2:
+    /// counts, summed over the seeds of one mix.
+    public struct Placement: Sendable, Codable {
+        /// As for a comparison.
+        public var scheduler: String
+        /// The machine's name.
+        public var machine: String
+        /// Most migrations.
+        public var migrations: Double
+        /// Most wake-ups of cores.
+        public var wakeUps: Double
+
+        /// Compares the runs of both schedulers with the limits.
+        ///
+        /// - Returns: one line for each mix, and whether it is kept.
+        public func judge(_ runs: [RunResult]) -> [(line: String, kept: Bool)] {
+            if runs.isEmpty { return [("\(scheduler), mixes on \(machine): not run", false)] }
+            return Set(runs.map(\.workload)).sorted().map { mix in
+                func sums(_ name: String) -> (migrations: Int, wakeUps: Int) {
+                    let found = runs.filter { $0.workload == mix && $0.scheduler == name }
+                    return (
+                        found.reduce(0) { $0 + $1.migrations },
+                        found.reduce(0) { $0 + $1.cores.reduce(0) { $0 + $1.wakeUps } }
+                    )
+                }
+                let (ours, theirs) = (sums(scheduler), sums("credit2"))
+                let kept =
+                    theirs.wakeUps > 0 && ours.wakeUps > 0
+                    && Double(ours.migrations) <= migrations * Double(theirs.migrations)
+                    && Double(ours.wakeUps) <= wakeUps * Double(theirs.wakeUps)
+                return (
+                    "\(scheduler), mix \(mix) on \(machine): migrations \(ours.migrations), credit2 \(theirs.migrations);"
+                        + " wake-ups \(ours.wakeUps), credit2 \(theirs.wakeUps)", kept
+                )
+            }
+        }
+    }
     /// Simulated seconds of each run.
     public var seconds: Double
     /// Seeds; the median over all runs counts.
@@ -26,6 +63,8 @@ public struct Thresholds: Sendable, Codable {
     public var limits: [Limit]
     /// Most a wake-up and a decision may cost against credit2, real time.
     public var cost: Double
+    /// The bounds for the mixes.
+    public var placement: Placement?
 
     /// The thresholds of a file.
     ///

@@ -54,6 +54,9 @@ struct DataOptions: ParsableArguments {
         try expand(names, folder: "Workloads").map(Workload.read).filter { names != "all" || !$0.heldOut }
     }
 
+    /// The emulator scenario's guests, with events that cost more or less.
+    func mixes() throws -> [Workload] { try expand("all", folder: "Mixes").map(Workload.read) }
+
     private func expand(_ names: String, folder: String) throws -> [FilePath] {
         let directory = FilePath(data).appending(folder)
         if names == "all" || names == "everything" {
