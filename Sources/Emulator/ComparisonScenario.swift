@@ -25,6 +25,8 @@ enum ComparisonScenario {
             "in powersave no more cores wake or are in use and no more work moves than with credit2",
             limit: .seconds(900)
         ) { guest in
+            try await guest.makePools()
+            try await guest.findPace(of: guests)
             let counts = try await guest.captures(of: guests, rounds: rounds)
             try Files.write(try JSONText.encode(counts, pretty: true), to: guest.logs.appending("counts.json"))
             try await guest.compare(ours: counts["ours"] ?? [], theirs: counts["theirs"] ?? [])
@@ -36,8 +38,17 @@ enum ComparisonScenario {
         Scenario(
             "side-by-side", "guests move between a pool of ours and one of credit2's, and xentrace records both",
             limit: .seconds(600)
-        ) { guest in _ = try await guest.captures(of: guests, rounds: 1) }
+        ) { guest in
+            try await guest.makePools()
+            _ = try await guest.captures(of: guests, rounds: 1, records: "sched")
+        }
     }
+
+    /// How many times as seldom the guests' work must come, so that what comes back takes no more than a quarter of a
+    /// processor, where it took `busy` processors: on a real machine the mix takes a sixth of one, but an event costs an
+    /// emulated machine milliseconds, and where no processor is ever idle no scheduler has a choice. One processor is
+    /// the background job's.
+    static func pace(busy: Double) -> Int { min(max(Int(((busy - 1) / 0.25).rounded(.up)), 1), 10) }
 
     /// What cpupools get on a machine booted with credit2. Wants two processors.
     static let handOver = Scenario(
@@ -54,6 +65,10 @@ enum ComparisonScenario {
         try await guest.expect("xl", "cpupool-destroy", "side")
         try await guest.expect("xl", "cpupool-cpu-add", "Pool-0", "1")
     }
+
+    /// What xentrace is asked for: TRC_SCHED_MIN (Xen, public/trace.h), which has the changes of run states in it. What
+    /// the schedulers tell beyond that differs, and so does what telling it costs.
+    fileprivate static let runStates = "0x21000"
 
     /// What is compared; less is better.
     static let measures: [(String, @Sendable (PlacementCounts) -> Double)] = [
@@ -89,36 +104,56 @@ extension Guest {
 
     fileprivate func ourProcessors() async throws -> Set<Int> { Set(try await capacities().keys) }
 
-    /// Makes both pools and moves the guests to and fro; by the pool's name a capture of each visit.
-    fileprivate func captures(of guests: [LoadGuest], rounds: Int) async throws -> [String: [PlacementCounts]] {
-        let frequency = try unwrap(
-            Facts.megahertz(console), "Xen must say on the console how fast its processor is.")
+    /// Leaves dom0 one processor and makes both pools of the others.
+    fileprivate func makePools() async throws {
         try await set("sched-lapwing", "mode=powersave")
         try await expect("xl", "cpupool-cpu-remove", "Pool-0", "1-\(ComparisonScenario.processors - 1)")
         for pool in ComparisonScenario.pools { try await create(pool) }
+    }
+
+    /// Moves the guests to a pool and captures what they do there.
+    private func visit(
+        _ pool: ComparisonScenario.Pool, _ guests: [LoadGuest], name: String, records: String
+    ) async throws -> PlacementCounts {
+        for one in guests { try await move(one, to: pool.name) }
+        try await Task.sleep(for: ComparisonScenario.settling)
+        return try await capture(pool.processors, name: name, records: records)
+    }
+
+    /// Sees how busy the guests keep the pool of credit2's and lets their work come as seldom as that asks for.
+    fileprivate func findPace(of guests: [LoadGuest]) async throws {
+        let counts = try await visit(
+            ComparisonScenario.pools[1], guests, name: "first", records: ComparisonScenario.runStates)
+        let pace = ComparisonScenario.pace(busy: counts.busy.reduce(0, +))
+        await note("pace", "1/\(pace)")
+        for one in guests { try await setPace(one, pace) }
+    }
+
+    /// Moves the guests to and fro between the pools; by the pool's name a capture of each visit.
+    fileprivate func captures(
+        of guests: [LoadGuest], rounds: Int, records: String = ComparisonScenario.runStates
+    ) async throws -> [String: [PlacementCounts]] {
         var counts = [String: [PlacementCounts]]()
         for round in 1...rounds {
             for pool in ComparisonScenario.pools {
-                for one in guests { try await expect("xl", "cpupool-migrate", one.name, pool.name) }
-                try await Task.sleep(for: ComparisonScenario.settling)
                 counts[pool.name, default: []].append(
-                    try await capture(pool.processors, name: "\(pool.name)-\(round)", megahertz: frequency))
+                    try await visit(pool, guests, name: "\(pool.name)-\(round)", records: records))
             }
         }
         try await works(guests)
         try await fetch(text: try await expect("xl", "vcpu-list"), as: "vcpus.txt")
-        try await fetch(text: "\(frequency)", as: "megahertz.txt")
         return counts
     }
 
     /// Eight seconds of what a pool's processors do.
-    fileprivate func capture(_ cpus: Range<Int>, name: String, megahertz: Double) async throws -> PlacementCounts {
+    private func capture(_ cpus: Range<Int>, name: String, records: String) async throws -> PlacementCounts {
+        let megahertz = try unwrap(
+            Facts.megahertz(console), "Xen must say on the console how fast its processor is.")
         let file = "\(LoadGuest.directory)/trace"
-        try await expect("xentrace", "-D", "-e", "sched", "-S", "256", "-T", "8", file, timeout: .seconds(180))
-        try await expect("gzip", "-kf", file)
-        try await fetch(file + ".gz", as: "trace-\(name).gz")
-        let (records, lost) = try TraceFile.decode(
-            try await bytes(file), megahertz: megahertz, keep: PlacementCounts.isCounted)
+        try await expect("xentrace", "-D", "-e", records, "-S", "256", "-T", "8", file, timeout: .seconds(180))
+        let trace = try await bytes(file)
+        try Files.write(trace, to: logs.appending("trace-\(name)"))
+        let (records, lost) = try TraceFile.decode(trace, megahertz: megahertz, keep: PlacementCounts.isCounted)
         try require(lost == 0, "No record may be lost.", seen: "\(lost) lost")
         let counts = PlacementCounts(records, cpus: cpus)
         try require(counts.events > 100, "The guests must have something to do.", seen: "\(counts)")
@@ -148,11 +183,6 @@ extension Guest {
             bytes += piece
             if piece.isEmpty { return bytes }
         }
-    }
-
-    /// Keeps a file of the guest beside the logs.
-    private func fetch(_ path: String, as name: String) async throws {
-        try Files.write(try await bytes(path), to: logs.appending(name))
     }
 
     /// Keeps a text beside the logs.

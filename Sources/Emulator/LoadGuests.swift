@@ -86,11 +86,20 @@ extension Guest {
         try await expect("xl", "create", "\(LoadGuest.directory)/\(guest.name).cfg", timeout: .seconds(300))
     }
 
+    /// Lets the work of a guest come so many times as seldom.
+    func setPace(_ guest: LoadGuest, _ factor: Int) async throws {
+        try await expect("sh", "-ec", "echo pace \(factor) >\(terminal(guest))")
+    }
+
+    /// The terminal of a guest's console, in the shell's words.
+    private func terminal(_ guest: LoadGuest) -> String {
+        "$(xenstore-read /local/domain/$(xl domid \(guest.name))/console/tty)"
+    }
+
     /// Waits until a guest has said how far it is.
     func waitForLoad(_ guest: LoadGuest) async throws {
         try await wait(for: "work of the guest \(guest.name)", within: .seconds(300)) {
-            let path = "/local/domain/$(xl domid \(guest.name))/console/tty"
-            let said = try await exec(["sh", "-c", "timeout 3 cat $(xenstore-read \(path))"])
+            let said = try await exec(["sh", "-c", "timeout 3 cat \(terminal(guest))"])
             return said.text.contains("load ")
         }
     }

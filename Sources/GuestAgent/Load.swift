@@ -6,7 +6,8 @@ import Glibc
 /// seems to do nothing, plays a video, is typed at, or builds something behind the person's back.
 ///
 /// The program is then the first process of the guest (`/init` of its initrd); the kernel's command line says what to
-/// do, for example `lapwing.load=frames,idle`.
+/// do, for example `lapwing.load=frames,idle`. A line `pace N` on its console makes everything come N times as seldom:
+/// an emulated machine that is many times slower than a real one would otherwise never be idle.
 public enum Load: String, Sendable, CaseIterable {
     /// Three timers of 10, 4 and 1 Hz with 200 microseconds of work each.
     case idle
@@ -61,12 +62,11 @@ public enum Load: String, Sendable, CaseIterable {
         close(file)
         let words = String(decoding: line[..<count], as: UTF8.self)
         if Witness.isWanted(words) && fork() == 0 { Witness.run() }
-        for load in wanted(words) where fork() == 0 { load.run() }
+        let pace = Pace()
+        for load in wanted(words) where fork() == 0 { load.run(pace) }
         if words.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains("lapwing.online") { bringOnline() }
-        while true {
-            // The first process must not end; it waits for children that never do.
-            if wait(nil) < 0 { pause() }
-        }
+        // The first process must not end. Its children never do.
+        pace.listen("/dev/hvc0")
     }
 
     /// Brings processors online that come, once a second and for ever. The kernel's Xen driver takes a processor away by
@@ -87,7 +87,7 @@ public enum Load: String, Sendable, CaseIterable {
     }
 
     /// Does the work for ever.
-    func run() -> Never {
+    func run(_ pace: Pace) -> Never {
         let timers = timers
         var next = timers.map { Self.now + $0.period }
         // The first word comes after a second.
@@ -96,9 +96,10 @@ public enum Load: String, Sendable, CaseIterable {
             if let index = next.indices.min(by: { next[$0] < next[$1] }) {
                 Self.sleep(until: next[index])
                 Self.work(timers[index].work)
-                next[index] += timers[index].period
+                let period = timers[index].period * pace.factor
+                next[index] += period
                 // What could not be done in time is not made up for.
-                if next[index] < Self.now { next[index] = Self.now + timers[index].period }
+                if next[index] < Self.now { next[index] = Self.now + period }
             } else {
                 Self.work(10_000_000)
             }

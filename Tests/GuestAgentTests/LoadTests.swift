@@ -23,4 +23,16 @@ import Testing
         }
         #expect(Load.busy.timers.isEmpty)
     }
+
+    @Test func `the pace is what the last good line says, also for a child`() {
+        let pace = Pace()
+        #expect(pace.factor == 1)
+        for (line, factor) in [
+            ("pace 4", 4), ("pace 0", 4), ("pace 101", 4), ("pace -1", 4), ("pace", 4), ("pace x", 4), ("", 4),
+            ("pace 99999999999999999999", 4), ("hello", 4), ("pace 100", 100), ("pace 1", 1),
+        ] as [(String, UInt64)] {
+            pace.take(line)
+            #expect(pace.factor == factor, "\(line)")
+        }
+    }
 }
