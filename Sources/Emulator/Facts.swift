@@ -110,6 +110,16 @@ enum Facts {
         log.split(whereSeparator: \.isNewline).contains { $0.contains("Xen version ") && $0.contains(" debug=y") }
     }
 
+    /// The processors on which something ran when `xl vcpu-list` was asked: name, domain, virtual processor, processor,
+    /// state (`r--` runs).
+    static func runningProcessors(_ list: String) -> Set<Int> {
+        Set(
+            list.split(whereSeparator: \.isNewline).compactMap { line in
+                let words = line.split(separator: " ")
+                return words.count > 4 && words[4].hasPrefix("r") ? Int(words[3]) : nil
+            })
+    }
+
     /// The capacity of each processor in our scheduler's counters: a line each, words `key=value` (docs/scheduler.md).
     static func capacities(_ text: String) -> [Int: Int] {
         var capacities: [Int: Int] = [:]

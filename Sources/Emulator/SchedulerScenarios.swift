@@ -4,7 +4,7 @@ import LapwingCore
 
 /// Our scheduler with a fixed mix of small guests, beside credit2; then in a Xen with assertions, worked hard.
 enum SchedulerScenarios {
-    static let groups = [lapwing, debug]
+    static let groups = [lapwing, debug, compare]
 
     /// Our scheduler, and the tools that know nothing of it.
     private static let lapwing = ScenarioGroup(
@@ -15,7 +15,17 @@ enum SchedulerScenarios {
         scenarios: [
             BootScenarios.units, BootScenarios.hypervisor, ParameterScenarios.parameters, ProfileScenario.profile,
             ToolScenarios.guests(mix), ToolScenarios.listings(mix), ToolScenarios.weights(mix[1]),
-            ComparisonScenario.comparison(mix), BootScenarios.console,
+            ComparisonScenario.sideBySide(mix), BootScenarios.console,
+        ])
+
+    /// A measurement, and so only on request: how fast the host is decides with how it ends (decision 1032). What every
+    /// test run asks of the same guests, it asks of the simulator.
+    private static let compare = ScenarioGroup(
+        "sched.compare", "the raw image on nine processors, to measure the power-aware scheduler against credit2",
+        kind: .disk, attachment: .nvme, boot: BootChange(xenOptions: ["sched=lapwing"]),
+        stateUnlock: "none", scheduler: "lapwing", change: machine, onRequest: true,
+        scenarios: [
+            BootScenarios.units, ToolScenarios.guests(mix), ComparisonScenario.comparison(mix), BootScenarios.console,
         ])
 
     /// The same in a Xen with assertions: every way in which domains and processors come, go and move. It is told to use

@@ -45,11 +45,11 @@ extension Guest {
         // Another pool, and guests that move, are paused and end in it.
         try await expect("xl", "cpupool-cpu-remove", "Pool-0", "3")
         try await expect("xl", "cpupool-create", "name=\"other\"", "cpus=[\"3\"]")
-        for name in [second, passing[0].name] { try await expect("xl", "cpupool-migrate", name, "other") }
+        for one in [ToolScenarios.pair[1], passing[0]] { try await move(one, to: "other") }
         try await expect("xl", "pause", second)
         try await expect("xl", "unpause", second)
         try await expect("xl", "destroy", passing[0].name)
-        try await expect("xl", "cpupool-migrate", second, "Pool-0")
+        try await move(ToolScenarios.pair[1], to: "Pool-0")
         try await expect("xl", "cpupool-destroy", "other")
         try await expect("xl", "cpupool-cpu-add", "Pool-0", "3")
         try await expect("xl", "destroy", passing[1].name)

@@ -27,8 +27,9 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
     /// True for the records that are counted.
     public static func isCounted(_ event: UInt32) -> Bool { event & ~stateBits == runState }
 
-    /// Counts the run state changes on the processors `cpus` among the records, which are in order of time.
-    public init(_ records: [TraceRecord], cpus: Range<Int>) {
+    /// Counts the run state changes on the processors `cpus` among the records, which are in order of time. A processor
+    /// without a single record did one thing throughout: it worked if it is among `running`, and was idle otherwise.
+    public init(_ records: [TraceRecord], cpus: Range<Int>, running: Set<Int> = []) {
         wakeUps = [Int](repeating: 0, count: cpus.count)
         busy = [Double](repeating: 0, count: cpus.count)
         (migrations, starts, events) = (0, 0, 0)
@@ -65,8 +66,8 @@ public struct PlacementCounts: Sendable, Hashable, Codable {
         }
         events = asked.reduce(0) { $0 + (place[$1.key] == nil ? 0 : $1.value) }
         for cpu in 0..<cpus.count where last > first {
-            // One that left no record at all did nothing.
-            if let since = idleSince[cpu] ?? (known[cpu] ? nil : first) { idleTime[cpu] += last - since }
+            let idleThroughout = !known[cpu] && !running.contains(cpus.lowerBound + cpu)
+            if let since = idleSince[cpu] ?? (idleThroughout ? first : nil) { idleTime[cpu] += last - since }
             busy[cpu] = 1 - Double(idleTime[cpu]) / Double(last - first)
         }
     }

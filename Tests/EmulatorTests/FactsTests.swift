@@ -60,6 +60,18 @@ import Testing
         #expect(Facts.scheduler(log) == name)
     }
 
+    @Test func `the processors on which something runs are those with an r`() {
+        let list = """
+            Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)
+            Domain-0                             0     0    0   r--      10.1  all / all
+            Domain-0                             0     1    -   --p       0.0  all / all
+            updater                              4     0    7   r--     100.1  all / all
+            video                                2     1    8   -b-       2.5  all / all
+            """
+        #expect(Facts.runningProcessors(list) == [0, 7])
+        #expect(Facts.runningProcessors("").isEmpty)
+    }
+
     @Test(arguments: ["", "Using scheduler: ", "Using scheduler: )(", "scheduler: x (y)"])
     func `a log without a scheduler names none`(log: String) { #expect(Facts.scheduler(log) == nil) }
 

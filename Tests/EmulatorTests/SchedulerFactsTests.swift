@@ -17,8 +17,8 @@ import XenTrace
     @Test(arguments: ["", "Detected nothing", "Detected MHz", "Detected x MHz", "Detected 0 MHz"])
     func `a log without a frequency names none`(log: String) { #expect(Facts.megahertz(log) == nil) }
 
-    @Test(arguments: [(0.9, 1), (1.0, 1), (1.25, 1), (1.26, 2), (2.4, 6), (3.9, 10), (40, 10), (-1, 1)])
-    func `guests are paced so that what comes back takes a quarter of a processor`(busy: Double, factor: Int) {
+    @Test(arguments: [(0.9, 1), (1.0, 1), (1.75, 1), (1.76, 2), (2.9, 3), (3.9, 4), (40, 10), (-1, 1)])
+    func `guests are paced so that what comes back leaves processors idle`(busy: Double, factor: Int) {
         #expect(ComparisonScenario.pace(busy: busy) == factor)
     }
 

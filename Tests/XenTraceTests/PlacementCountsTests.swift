@@ -82,6 +82,16 @@ private func change(_ time: Int64, _ cpu: Int, _ domain: UInt32, _ vcpu: UInt32,
         #expect(abs(counts.busy[0] - 0.4) < 1e-9)
     }
 
+    @Test func `a processor without a record is idle unless something ran there throughout`() {
+        let records = [
+            change(0, 0, 1, 0, .blocked, .runnable), change(0, 0, idle, 0, .running, .runnable),
+            change(0, 0, 1, 0, .runnable, .running), change(1000, 0, 1, 0, .running, .blocked),
+        ]
+        #expect(PlacementCounts(records, cpus: 0..<3).busy == [1, 0, 0])
+        #expect(PlacementCounts(records, cpus: 0..<3, running: [2]).busy == [1, 0, 1])
+        #expect(PlacementCounts(records, cpus: 0..<3, running: [2]).leftAlone == 1)
+    }
+
     @Test func `nothing and other events count as nothing`() {
         #expect(PlacementCounts([], cpus: 0..<1).busy == [0])
         let other = TraceRecord(time: 5, cpu: 0, event: 0x22001, words: [1])
