@@ -127,7 +127,7 @@ enum ToolScenarios {
 
 extension Guest {
     /// Moves a guest to another cpupool. It is paused for that: Xen takes a unit for stopped before the scheduler it
-    /// comes from has heard of it, and a pool of credit2's then reads what is no longer there (decision 1032).
+    /// comes from has heard of it, and a pool of credit2's then reads what is no longer there (decision 1000).
     func move(_ guest: LoadGuest, to pool: String) async throws {
         try await expect("xl", "pause", guest.name)
         try await expect("xl", "cpupool-migrate", guest.name, pool)

@@ -62,11 +62,21 @@ public enum Load: String, Sendable, CaseIterable {
         close(file)
         let words = String(decoding: line[..<count], as: UTF8.self)
         if Witness.isWanted(words) && fork() == 0 { Witness.run() }
-        let pace = Pace()
-        for load in wanted(words) where fork() == 0 { load.run(pace) }
+        startLoads(wanted(words))
         if words.split(whereSeparator: { $0 == " " || $0 == "\n" }).contains("lapwing.online") { bringOnline() }
-        // The first process must not end. Its children never do.
-        pace.listen("/dev/hvc0")
+        while true {
+            // The first process must not end; it waits for children that never do.
+            if wait(nil) < 0 { pause() }
+        }
+    }
+
+    /// One child for each kind, and one that hears of the pace. Nobody reads the console where no load is wanted: a
+    /// witness takes its orders from there.
+    private static func startLoads(_ loads: [Load]) {
+        guard !loads.isEmpty else { return }
+        guard let pace = Pace() else { return say("no memory for the pace\n") }
+        for load in loads where fork() == 0 { load.run(pace) }
+        if fork() == 0 { pace.listen("/dev/hvc0") }
     }
 
     /// Brings processors online that come, once a second and for ever. The kernel's Xen driver takes a processor away by

@@ -10,11 +10,11 @@ struct Pace {
     /// The greatest factor that is taken.
     static let most: UInt64 = 100
 
-    /// Makes the memory, with the factor 1. Whoever is forked afterwards sees what is set.
-    init() {
+    /// Makes the memory, with the factor 1; nil when the kernel gives none. Whoever is forked afterwards sees what is set.
+    init?() {
         let size = MemoryLayout<UInt64>.size
         let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-        guard let memory, memory != MAP_FAILED else { fatalError("no memory to share") }
+        guard let memory, memory != MAP_FAILED else { return nil }
         shared = memory.bindMemory(to: UInt64.self, capacity: 1)
         shared.pointee = 1
     }
@@ -44,7 +44,7 @@ struct Pace {
                     take(String(decoding: line, as: UTF8.self))
                 }
             }
-            close(terminal)
+            if terminal >= 0 { close(terminal) }
             sleep(1)
         }
     }

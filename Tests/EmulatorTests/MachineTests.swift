@@ -25,7 +25,10 @@ private func values(_ flag: String, _ arguments: [String]) -> [String] {
         let arguments = machine().arguments()
         #expect(values("-machine", arguments) == ["q35"])
         #expect(values("-accel", arguments) == ["tcg,thread=multi"])
-        #expect(values("-cpu", arguments).first?.hasPrefix("qemu64,+svm,+npt,") == true)
+        #expect(
+            values("-cpu", arguments) == [
+                "qemu64,+svm,+npt,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt,+aes,+pclmulqdq,+sha-ni"
+            ])
         #expect(values("-m", arguments) == ["4096M"])
         #expect(machine().program == "qemu-system-x86_64")
     }

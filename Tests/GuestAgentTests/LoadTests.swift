@@ -24,8 +24,8 @@ import Testing
         #expect(Load.busy.timers.isEmpty)
     }
 
-    @Test func `the pace is what the last good line says, also for a child`() {
-        let pace = Pace()
+    @Test func `the pace is what the last good line says`() throws {
+        let pace = try #require(Pace())
         #expect(pace.factor == 1)
         for (line, factor) in [
             ("pace 4", 4), ("pace 0", 4), ("pace 101", 4), ("pace -1", 4), ("pace", 4), ("pace x", 4), ("", 4),

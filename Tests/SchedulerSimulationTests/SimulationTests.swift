@@ -311,7 +311,8 @@ import Testing
     @Test func `a limit that is not kept is said so`() {
         let thresholds = Thresholds(
             seconds: 1, seeds: [1],
-            limits: [.init(scheduler: "a", machine: "m", energy: 0.9, p99: 1.5, throughput: 0.9)], cost: 1)
+            limits: [.init(scheduler: "a", machine: "m", energy: 0.9, p99: 1.5, throughput: 0.9)], cost: 1,
+            placement: .init(scheduler: "a", machine: "m", migrations: 1, wakeUps: 1))
         func judged(_ energy: Double) -> Bool {
             thresholds.judge([.init(machine: "m", scheduler: "a", energy: energy, p99: 1, throughput: 1)])[0].kept
         }

@@ -64,7 +64,7 @@ public struct Thresholds: Sendable, Codable {
     /// Most a wake-up and a decision may cost against credit2, real time.
     public var cost: Double
     /// The bounds for the mixes.
-    public var placement: Placement?
+    public var placement: Placement
 
     /// The thresholds of a file.
     ///

@@ -27,13 +27,12 @@ struct CheckVerb: AsyncParsableCommand {
         for (line, kept) in thresholds.judge(all.medians) { say(line, kept) }
         say("no more work is done than the cores' clocks allow", all.runs.allSatisfy { $0.work <= $0.workPossible })
 
-        if let placement = thresholds.placement {
-            let mixes = try await Comparison.run(
-                machines: data.machines(placement.machine), workloads: data.mixes(),
-                specs: ["credit2", placement.scheduler].map { SchedulerSpec($0) }, seeds: thresholds.seeds,
-                image: data.image)
-            for (line, kept) in placement.judge(mixes.runs) { say(line, kept) }
-        }
+        let placement = thresholds.placement
+        let mixes = try await Comparison.run(
+            machines: data.machines(placement.machine), workloads: data.mixes(),
+            specs: ["credit2", placement.scheduler].map { SchedulerSpec($0) }, seeds: thresholds.seeds,
+            image: data.image)
+        for (line, kept) in placement.judge(mixes.runs) { say(line, kept) }
 
         if let machine = machines.first, let workload = try data.workloads("typing-and-browsing").first {
             let texts = try (0..<2).map { _ in
