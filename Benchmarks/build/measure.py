@@ -57,9 +57,14 @@ def field(path: str, name: str) -> int:
     return 0
 
 
+def resident() -> int:
+    """The proportional set sizes of all processes below this one, in bytes: pages they share count once."""
+    return sum(field(f"/proc/{pid}/smaps_rollup", "Pss") for pid in descendants(os.getpid()))
+
+
 class MemorySampler(threading.Thread):
-    """Samples the memory of all processes below this one: the proportional set sizes, so that shared pages count once, plus what
-    lies in tmpfs since the start, which is memory as well."""
+    """Samples the memory of all processes below this one, plus what lies in tmpfs since the start, whoever put it there: that is
+    memory as well."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -69,9 +74,7 @@ class MemorySampler(threading.Thread):
 
     def run(self) -> None:
         while not self.done.wait(INTERVAL):
-            memory = sum(field(f"/proc/{pid}/smaps_rollup", "Pss") for pid in descendants(os.getpid()))
-            memory += max(0, field("/proc/meminfo", "Shmem") - self.shmem)
-            self.peak = max(self.peak, memory)
+            self.peak = max(self.peak, resident() + max(0, field("/proc/meminfo", "Shmem") - self.shmem))
 
 
 def run(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Measurement:
