@@ -89,6 +89,24 @@ public struct ToolsTree: Sendable {
         }
     }
 
+    /// The command that runs a program of the tree with the tree's dynamic loader and libraries, but sees the host's
+    /// files: for one that is called hundreds of times, where entering the tree would take longer than the work. The
+    /// program must need nothing else of the tree, neither other programs nor its data.
+    ///
+    /// - Parameter command: Its executable is a path in the tree, without a leading slash.
+    public func direct(_ command: Command, on host: Host = .current) -> Command {
+        let (loader, libraries) =
+            switch host {
+            case .amd64: ("usr/lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu")
+            case .arm64: ("usr/lib/ld-linux-aarch64.so.1", "usr/lib/aarch64-linux-gnu")
+            }
+        var own = command
+        own.executable = root.appending(loader).string
+        own.arguments = ["--library-path", root.appending(libraries).string, root.appending(command.executable).string]
+        own.arguments += command.arguments
+        return own
+    }
+
     /// The command that runs another inside the tree, with a clean environment and, unless asked for, no network.
     ///
     /// - Parameters:

@@ -44,10 +44,13 @@ public enum InitrdStep {
         ) { run in
             var source = try TarReader.read(try run.input("root").appending("root.tar"))
             let files = try await store.ensure(packages, verify: .full)
+            let tools = ToolsTree(try run.input("tools"))
             for (index, package) in packages.sorted(by: { $0.id < $1.id }).enumerated() {
                 guard let path = files[package.sha256] else { continue }
                 let tar = run.scratch.appending("\(index).tar")
-                try await unpack(path, to: tar, run.context)
+                try await DebReader.unpack(
+                    .files, .init(name: package.name, path: path.string), to: tar, tools: tools,
+                    runner: run.context.runner)
                 try source.overlay(try TarReader.read(tar), keepDirectories: true, throughLinks: true)
             }
             let tree = try InitrdTree.make(
@@ -58,24 +61,13 @@ public enum InitrdStep {
             let output = run.output.appending(file)
             // One thread: the frame does not depend on the machine's number of processors.
             try await run.context.runner.require(
-                ToolsTree(try run.input("tools")).command(
+                tools.command(
                     Command("zstd", ["-q", "-6", "--single-thread", archive.string, "-o", output.string]),
                     reads: [archive], writes: [run.output]))
             run.metric("files", Double(tree.count))
             run.metric("unpackedBytes", Double(tree.contentSize))
             run.metric("bytes", Double(try DiskSteps.bytes(output)))
         }
-    }
-
-    private static func unpack(_ package: FilePath, to tar: FilePath, _ context: Context) async throws {
-        let descriptor = try Files.explain("write", tar) {
-            try FileDescriptor.open(
-                tar, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-        }
-        defer { try? descriptor.close() }
-        try await context.runner.require(
-            Command("dpkg-deb", ["--fsys-tarfile", package.string], output: .descriptor(descriptor)),
-            "A package of the initrd could not be unpacked.")
     }
 
     /// The hooks as a tree: names and contents, nothing else.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BuildEngine
-public import DebianArchive
+public import BuildTools
 import CLinux
+public import DebianArchive
 import LapwingCore
 public import SystemPackage
 
@@ -24,17 +25,19 @@ public enum RootBaseStep {
     ///   - id: The step's name.
     ///   - packages: The packages of the root; their order does not matter.
     ///   - store: Where the packages lie.
+    ///   - tools: The step that unpacks the tools.
     ///   - epoch: Seconds since 1970; no time of the root is later.
     ///   - executable: The program that answers to `internal-namespace` (`NamespaceEntry`).
     public static func step(
         _ id: StepID = "root.base", packages: [LockedPackage], store: PackageStore,
-        documentation: DocumentationPolicy = .licences, epoch: Int64, executable: FilePath
+        tools: StepID = ToolsTree.stepID, documentation: DocumentationPolicy = .licences, epoch: Int64,
+        executable: FilePath
     ) throws -> Step {
         let settings = Settings(
             packages: packages.map { "\($0.id) \($0.sha256)" }.sorted(), documentation: documentation, epoch: epoch)
         return Step(
-            id, title: "unpack and configure \(packages.count) packages", version: 3,
-            inputs: ["settings": .value(try JSONText.string(settings))]
+            id, title: "unpack and configure \(packages.count) packages", version: 4,
+            inputs: ["tools": .output(tools), "settings": .value(try JSONText.string(settings))]
         ) { run in
             let files = try await store.ensure(packages, verify: .full)
             let sources = packages.sorted { $0.id < $1.id }.compactMap { package in
@@ -45,7 +48,7 @@ public enum RootBaseStep {
             let (spool, work) = (run.scratch.appending("spool"), run.scratch.appending("work"))
             for directory in [spool, work] { try Files.makeDirectory(directory) }
             let request = RootBuild.Request(
-                packages: sources, spool: spool.string, work: work.string,
+                packages: sources, tools: try run.input("tools").string, spool: spool.string, work: work.string,
                 output: run.output.appending(tar).string, log: run.scratch.appending("configure.log").string,
                 documentation: documentation, epoch: epoch, jobs: max(2, hostProcessors()),
                 inMemory: fitsInMemory(packages))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BuildTools
 import CLinux
 import LapwingCore
 import SystemPackage
@@ -10,6 +11,8 @@ struct RootBuild {
     /// What is asked for.
     struct Request: Codable {
         var packages: [DebReader.Source]
+        /// The result of the step that unpacks the tools.
+        var tools: String
         /// An empty directory for the uncompressed packages.
         var spool: String
         /// An empty directory where the root comes to be.
@@ -66,7 +69,8 @@ struct RootBuild {
 
         let total = request.packages.count
         let contents = try await DebReader.readAll(
-            request.packages, spool: FilePath(request.spool), jobs: request.jobs, runner: context.runner
+            request.packages, spool: FilePath(request.spool), jobs: request.jobs,
+            tools: ToolsTree(FilePath(request.tools)), runner: context.runner
         ) { done in say("unpacked \(done) of \(total) packages") }
         lap("read")
         let database = try DpkgDatabase(contents)
