@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ INTERVAL = 0.2
 @dataclass
 class Measurement:
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float  # of the command, its children and orphans
     peak_memory: int  # bytes
     status: int
 
@@ -77,9 +78,23 @@ class MemorySampler(threading.Thread):
             self.peak = max(self.peak, resident() + max(0, field("/proc/meminfo", "Shmem") - self.shmem))
 
 
+def cpu_of_children() -> float:
+    """The processor seconds of all children so far. An orphan counts with its own children once it is waited for: who enters
+    a process namespace by bubblewrap leaves the namespace's first process behind, and all it ran with it."""
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                break
+        except ChildProcessError:
+            break
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Measurement:
     """Runs `command`, its output going to `log`."""
     os.sync()  # what the run before has left to write is not this run's work
+    before = cpu_of_children()
     with open(log, "wb") as output:
         begin = time.monotonic()
         process = subprocess.Popen(
@@ -94,4 +109,4 @@ def run(command: list[str], log: Path, environment: dict[str, str] | None = None
     sampler.join()
     # The largest single process as the kernel saw it, should it have come and gone between two samples.
     peak = max(sampler.peak, usage.ru_maxrss * 1024)
-    return Measurement(seconds, usage.ru_utime + usage.ru_stime, peak, process.returncode)
+    return Measurement(seconds, cpu_of_children() - before, peak, process.returncode)
